@@ -1,0 +1,118 @@
+// Kernels of the engine: f32 compute, one table of functions per instruction set, chosen once at start-up.
+// SENSORIUM_KERNELS=scalar|avx2|avx512|neon forces a level (one that the CPU lacks falls back to the best it has).
+#ifndef SENSORIUM_KERNELS_H
+#define SENSORIUM_KERNELS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __clang__
+#pragma clang assume_nonnull begin
+#endif
+
+// ---- runtime: threads and buffers
+int32_t sn_thread_count(void);
+void sn_thread_limit(int32_t count);
+typedef void (*sn_range_body)(void *_Nullable context, intptr_t start, intptr_t end);
+// Runs body over disjoint ranges covering 0..<count, each at least `grain` long but the last.
+void sn_parallel_for(intptr_t count, intptr_t grain, sn_range_body body, void *_Nullable context);
+void *sn_pool_allocate(intptr_t bytes);
+void sn_pool_release(void *pointer, intptr_t bytes);
+// Gives cached buffers back to the system.
+void sn_pool_trim(void);
+// Bytes obtained from the system since start (monotonic): constant while a steady state allocates nothing.
+intptr_t sn_pool_system_allocations(void);
+
+// ---- strided copy: strides and sizes in elements, outermost axis first
+void sn_copy_strided(void *target, const intptr_t *target_strides, const void *source, const intptr_t *source_strides,
+                     const intptr_t *sizes, intptr_t rank, intptr_t element_size);
+
+// ---- element-wise
+typedef enum {
+    SN_NEGATE, SN_ABS, SN_EXP, SN_LOG, SN_SQRT, SN_RSQRT, SN_TANH, SN_SIGMOID, SN_ERF, SN_SIN, SN_COS,
+    SN_RELU, SN_GELU, SN_GELU_TANH, SN_GELU_QUICK, SN_SILU, SN_FLOOR, SN_CEIL, SN_ROUND,
+    SN_UNARY_COUNT
+} sn_unary;
+typedef enum { SN_ADD, SN_SUB, SN_MUL, SN_DIV, SN_MAX, SN_MIN, SN_POW, SN_BINARY_COUNT } sn_binary;
+
+// ---- the table
+typedef struct {
+    const char *name;
+    int32_t mr, nr;  // rows and columns of the GEMM tile
+    // c[rows x nr] (+)= a[k][rows] * b[k][nr]
+    void (*gemm_tile)(int32_t rows, intptr_t k, const float *a, const float *b, float *c, intptr_t ldc, bool accumulate);
+    void (*unary)(sn_unary operation, const float *x, float *y, intptr_t n);
+    // a and b advance by 0 (one value for all) or 1
+    void (*binary)(sn_binary operation, const float *a, intptr_t a_step, const float *b, intptr_t b_step, float *y, intptr_t n);
+    float (*sum)(const float *x, intptr_t n);
+    float (*max)(const float *x, intptr_t n);
+    float (*dot)(const float *a, const float *b, intptr_t n);
+    // y = exp(x * scale - max(x * scale)); returns the sum of y
+    float (*softmax_exp)(const float *x, float scale, float *y, intptr_t n);
+    void (*layer_norm)(const float *x, const float *_Nullable weight, const float *_Nullable bias, float epsilon, float *y, intptr_t n);
+    void (*rms_norm)(const float *x, const float *_Nullable weight, float epsilon, float *y, intptr_t n);
+    // c[r][0..<columns] = activation(c + bias[column] (+ row_bias)) + residual
+    void (*from_half)(const uint16_t *x, float *y, intptr_t n);
+    void (*to_half)(const float *x, uint16_t *y, intptr_t n);
+    void (*from_bfloat)(const uint16_t *x, float *y, intptr_t n);
+} sn_kernel_table;
+
+// The table of the chosen level.
+const sn_kernel_table *sn_kernels(void);
+// The table of a level by name; NULL where the build or the CPU lacks it.
+const sn_kernel_table *_Nullable sn_kernels_named(const char *name);
+// Makes `table` the chosen one (tests compare levels); returns the previous one.
+const sn_kernel_table *sn_kernels_use(const sn_kernel_table *table);
+
+void sn_to_bfloat(const float *x, uint16_t *y, intptr_t n);
+
+// ---- GEMM
+typedef struct {
+    const float *_Nullable bias;      // one per column
+    const float *_Nullable row_bias;  // one per row
+    int32_t activation;               // an sn_unary, or -1
+    const float *_Nullable residual;  // added last; row stride residual_stride
+    intptr_t residual_stride;
+    float alpha;                      // scales the product before everything else
+} sn_epilogue;
+// Floats that a packed right operand of n columns and k rows takes at the chosen level.
+intptr_t sn_packed_size(intptr_t n, intptr_t k);
+// Packs B[k][n] (element k, n at b[k * k_stride + n * n_stride]) into column panels.
+void sn_pack_right(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, intptr_t k_stride, float *packed);
+// C[m][n] = epilogue(A[m][k] B): A with row and element strides, B packed, C row-major with row stride ldc. Uses all threads.
+void sn_gemm_packed(intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_row, intptr_t a_step, const float *packed,
+                    float *c, intptr_t ldc, const sn_epilogue *_Nullable epilogue);
+// The same with B packed on the fly, `batch` times over with the given batch strides (in floats).
+void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_batch, intptr_t a_row,
+                     intptr_t a_step, const float *b, intptr_t b_batch, intptr_t b_k, intptr_t b_n, float *c, intptr_t c_batch,
+                     intptr_t ldc);
+
+// ---- composed operations, all on the pool
+void sn_unary_all(sn_unary operation, const float *x, float *y, intptr_t n);
+void sn_layer_norm_rows(const float *x, const float *_Nullable weight, const float *_Nullable bias, float epsilon, float *y,
+                        intptr_t rows, intptr_t n);
+void sn_rms_norm_rows(const float *x, const float *_Nullable weight, float epsilon, float *y, intptr_t rows, intptr_t n);
+void sn_softmax_rows(const float *x, float *y, intptr_t rows, intptr_t n);
+
+typedef struct {
+    intptr_t batch, heads, key_heads, queries, keys, width, value_width;
+    // strides in floats of batch, head and position; elements of a position are adjacent
+    intptr_t q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row, o_batch, o_head, o_row;
+    float scale;
+    bool causal;  // query i sees keys 0...i + (keys - queries)
+    const float *_Nullable mask;  // additive, strides (may be 0)
+    intptr_t mask_batch, mask_head, mask_row;
+} sn_attention_shape;
+void sn_attention(const float *q, const float *k, const float *v, float *out, const sn_attention_shape *shape);
+
+typedef struct {
+    intptr_t batch, in_channels, in_height, in_width, out_channels, kernel_height, kernel_width, out_height, out_width, groups;
+    intptr_t stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width;
+} sn_conv_shape;
+// NCHW convolution; weight [out, in / groups, kh, kw].
+void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias, int32_t activation, float *y, const sn_conv_shape *shape);
+
+#ifdef __clang__
+#pragma clang assume_nonnull end
+#endif
+#endif

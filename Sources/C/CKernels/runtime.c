@@ -1,0 +1,263 @@
+// Threads and buffers. One job runs on the pool at a time; whoever comes meanwhile computes on their own thread, so that
+// nested and concurrent calls neither wait nor deadlock.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "sensorium_kernels.h"
+
+enum { MAX_THREADS = 256, SPINS = 4000 };
+
+static struct {
+    pthread_mutex_t busy, lock;
+    pthread_cond_t wake, done;
+    int started, limit;
+    atomic_long job;             // number of the newest job
+    sn_range_body body;
+    void *context;
+    intptr_t count, chunk;
+    atomic_long next;            // first index nobody took yet
+    atomic_int working;          // workers that have not left the job
+    int wanted;                  // workers that may take part
+} pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local bool inside;
+
+static void take_chunks(void) {
+    for (;;) {
+        intptr_t start = atomic_fetch_add_explicit(&pool.next, pool.chunk, memory_order_relaxed);
+        if (start >= pool.count) return;
+        intptr_t end = start + pool.chunk < pool.count ? start + pool.chunk : pool.count;
+        pool.body(pool.context, start, end);
+    }
+}
+
+static void *worker(void *argument) {
+    int number = (int)(intptr_t)argument;
+    long seen = 0;
+    inside = true;
+    for (;;) {
+        for (int spin = 0; spin < SPINS && atomic_load_explicit(&pool.job, memory_order_acquire) == seen; spin++) {
+#if defined(__x86_64__)
+            __builtin_ia32_pause();
+#endif
+        }
+        pthread_mutex_lock(&pool.lock);
+        while (atomic_load_explicit(&pool.job, memory_order_acquire) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+        seen = atomic_load_explicit(&pool.job, memory_order_acquire);
+        bool mine = number < pool.wanted;
+        pthread_mutex_unlock(&pool.lock);
+        if (!mine) continue;
+        take_chunks();
+        if (atomic_fetch_sub_explicit(&pool.working, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&pool.lock);
+            pthread_cond_signal(&pool.done);
+            pthread_mutex_unlock(&pool.lock);
+        }
+    }
+    return NULL;
+}
+
+static void start(void) {
+    int cores = 1;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
+    const char *asked = getenv("SENSORIUM_THREADS");
+    if (asked && atoi(asked) > 0) cores = atoi(asked);
+    if (cores > MAX_THREADS) cores = MAX_THREADS;
+    pool.started = 1;
+    for (int i = 0; i < cores - 1; i++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, worker, (void *)(intptr_t)i)) break;
+        pthread_detach(thread);
+        pool.started++;
+    }
+    pool.limit = pool.started;
+}
+
+int32_t sn_thread_count(void) {
+    pthread_once(&once, start);
+    return pool.limit;
+}
+
+void sn_thread_limit(int32_t count) {
+    pthread_once(&once, start);
+    pthread_mutex_lock(&pool.busy);
+    pool.limit = count < 1 ? 1 : count > pool.started ? pool.started : count;
+    pthread_mutex_unlock(&pool.busy);
+}
+
+void sn_parallel_for(intptr_t count, intptr_t grain, sn_range_body body, void *context) {
+    pthread_once(&once, start);
+    if (grain < 1) grain = 1;
+    if (count <= 0) return;
+    if (inside || count <= grain || pool.limit == 1 || pthread_mutex_trylock(&pool.busy)) {
+        body(context, 0, count);
+        return;
+    }
+    int threads = pool.limit;
+    // A few chunks a thread even out cores of unequal speed.
+    intptr_t chunk = (count + threads * 4 - 1) / (threads * 4);
+    if (chunk < grain) chunk = grain;
+    pthread_mutex_lock(&pool.lock);
+    pool.body = body;
+    pool.context = context;
+    pool.count = count;
+    pool.chunk = chunk;
+    pool.wanted = threads - 1;
+    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool.working, threads - 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool.job, 1, memory_order_release);
+    pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.lock);
+    inside = true;
+    take_chunks();
+    inside = false;
+    for (int spin = 0; spin < SPINS && atomic_load_explicit(&pool.working, memory_order_acquire); spin++) {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    if (atomic_load_explicit(&pool.working, memory_order_acquire)) {
+        pthread_mutex_lock(&pool.lock);
+        while (atomic_load_explicit(&pool.working, memory_order_acquire)) pthread_cond_wait(&pool.done, &pool.lock);
+        pthread_mutex_unlock(&pool.lock);
+    }
+    pthread_mutex_unlock(&pool.busy);
+}
+
+// ---- buffers: freed blocks wait in bins for the next allocation of their size, because fresh pages cost a fault each.
+enum { BINS = 64, ALIGNMENT = 64 };
+typedef struct block { struct block *next; } block;
+static struct { pthread_mutex_t lock; block *head; intptr_t size; } bins[BINS];
+static pthread_once_t bins_once = PTHREAD_ONCE_INIT;
+static atomic_long cached, system_allocations;
+static const long CACHE_LIMIT = 1L << 30;
+
+static void make_bins(void) {
+    for (int i = 0; i < BINS; i++) pthread_mutex_init(&bins[i].lock, NULL);
+}
+
+// Four sizes to each power of two from 4 KiB on; smaller and huge blocks go straight to malloc.
+static int bin_of(intptr_t bytes, intptr_t *size) {
+    if (bytes < 4096 || bytes > (intptr_t)1 << 27) {
+        *size = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        return -1;
+    }
+    int top = 63 - __builtin_clzl((unsigned long)bytes - 1);
+    intptr_t base = (intptr_t)1 << top, step = base / 4;
+    intptr_t quarter = (bytes - base + step - 1) / step;
+    *size = base + quarter * step;
+    return (top - 11) * 4 + (int)quarter - 1;
+}
+
+void *sn_pool_allocate(intptr_t bytes) {
+    pthread_once(&bins_once, make_bins);
+    intptr_t size;
+    int bin = bin_of(bytes, &size);
+    if (bin >= 0) {
+        pthread_mutex_lock(&bins[bin].lock);
+        block *found = bins[bin].head;
+        if (found && bins[bin].size == size) bins[bin].head = found->next;
+        else found = NULL;
+        pthread_mutex_unlock(&bins[bin].lock);
+        if (found) {
+            atomic_fetch_sub(&cached, size);
+            return found;
+        }
+        atomic_fetch_add(&system_allocations, size);
+    }
+    void *memory = aligned_alloc(ALIGNMENT, (size_t)size);
+    if (!memory) abort();
+    return memory;
+}
+
+void sn_pool_release(void *pointer, intptr_t bytes) {
+    intptr_t size;
+    int bin = bin_of(bytes, &size);
+    if (bin < 0 || atomic_load(&cached) + size > CACHE_LIMIT) {
+        free(pointer);
+        return;
+    }
+    pthread_mutex_lock(&bins[bin].lock);
+    if (!bins[bin].size) bins[bin].size = size;
+    if (bins[bin].size == size) {
+        ((block *)pointer)->next = bins[bin].head;
+        bins[bin].head = pointer;
+        pointer = NULL;
+    }
+    pthread_mutex_unlock(&bins[bin].lock);
+    if (pointer) free(pointer);
+    else atomic_fetch_add(&cached, size);
+}
+
+void sn_pool_trim(void) {
+    pthread_once(&bins_once, make_bins);
+    for (int i = 0; i < BINS; i++) {
+        pthread_mutex_lock(&bins[i].lock);
+        block *head = bins[i].head;
+        bins[i].head = NULL;
+        intptr_t size = bins[i].size;
+        pthread_mutex_unlock(&bins[i].lock);
+        while (head) {
+            block *next = head->next;
+            free(head);
+            atomic_fetch_sub(&cached, size);
+            head = next;
+        }
+    }
+}
+
+intptr_t sn_pool_system_allocations(void) { return atomic_load(&system_allocations); }
+
+// ---- strided copy
+static void copy_axis(char *target, const intptr_t *target_strides, const char *source, const intptr_t *source_strides,
+                      const intptr_t *sizes, intptr_t rank, intptr_t element) {
+    if (rank == 0) {
+        memcpy(target, source, (size_t)element);
+        return;
+    }
+    intptr_t n = sizes[0], to = target_strides[0] * element, from = source_strides[0] * element;
+    if (rank > 1) {
+        for (intptr_t i = 0; i < n; i++) copy_axis(target + i * to, target_strides + 1, source + i * from, source_strides + 1, sizes + 1, rank - 1, element);
+    } else if (to == element && from == element) {
+        memcpy(target, source, (size_t)(n * element));
+    } else if (element == 4) {
+        for (intptr_t i = 0; i < n; i++) memcpy(target + i * to, source + i * from, 4);
+    } else {
+        for (intptr_t i = 0; i < n; i++) memcpy(target + i * to, source + i * from, (size_t)element);
+    }
+}
+
+typedef struct {
+    char *target;
+    const char *source;
+    const intptr_t *target_strides, *source_strides, *sizes;
+    intptr_t rank, element;
+} copy_job;
+
+static void copy_range(void *context, intptr_t start, intptr_t end) {
+    copy_job *job = context;
+    intptr_t sizes[64];
+    memcpy(sizes, job->sizes, (size_t)job->rank * sizeof(intptr_t));
+    sizes[0] = end - start;
+    copy_axis(job->target + start * job->target_strides[0] * job->element, job->target_strides,
+              job->source + start * job->source_strides[0] * job->element, job->source_strides, sizes, job->rank, job->element);
+}
+
+void sn_copy_strided(void *target, const intptr_t *target_strides, const void *source, const intptr_t *source_strides,
+                     const intptr_t *sizes, intptr_t rank, intptr_t element_size) {
+    if (rank == 0) {
+        memcpy(target, source, (size_t)element_size);
+        return;
+    }
+    if (rank > 64) abort();  // Tensor merges axes and its rank is bounded far below
+    intptr_t total = 1;
+    for (intptr_t i = 0; i < rank; i++) total *= sizes[i];
+    copy_job job = {target, source, target_strides, source_strides, sizes, rank, element_size};
+    intptr_t inner = sizes[0] ? total / sizes[0] : 1;
+    sn_parallel_for(sizes[0], inner ? 1 + 65536 / (inner * element_size) : 1, copy_range, &job);
+}

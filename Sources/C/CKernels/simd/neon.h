@@ -1,0 +1,39 @@
+// The vocabulary of the bodies/ on NEON (part of every aarch64 CPU).
+#include <arm_neon.h>
+#pragma clang attribute push(__attribute__((used)), apply_to = function)
+#define LEVEL neon
+#define VW 4
+#define GEMM_MR 8
+#define GEMM_NV 3
+typedef float32x4_t vf;
+typedef int32x4_t vi;
+typedef uint32x4_t vm;
+#define INLINE static inline __attribute__((always_inline))
+INLINE vf v_load(const float *p) { return vld1q_f32(p); }
+INLINE void v_store(float *p, vf x) { vst1q_f32(p, x); }
+INLINE vf v_set1(float x) { return vdupq_n_f32(x); }
+INLINE vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
+INLINE vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }
+INLINE vf v_mul(vf a, vf b) { return vmulq_f32(a, b); }
+INLINE vf v_div(vf a, vf b) { return vdivq_f32(a, b); }
+INLINE vf v_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+INLINE vf v_max(vf a, vf b) { return vmaxq_f32(a, b); }
+INLINE vf v_min(vf a, vf b) { return vminq_f32(a, b); }
+INLINE vf v_sqrt(vf a) { return vsqrtq_f32(a); }
+INLINE vf v_abs(vf a) { return vabsq_f32(a); }
+INLINE vf v_neg(vf a) { return vnegq_f32(a); }
+INLINE vf v_round(vf a) { return vrndnq_f32(a); }
+INLINE vf v_floor(vf a) { return vrndmq_f32(a); }
+INLINE vf v_ceil(vf a) { return vrndpq_f32(a); }
+INLINE vf v_scale2(vf x, vf n) {
+    int32x4_t bits = vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23);
+    return vmulq_f32(x, vreinterpretq_f32_s32(bits));
+}
+INLINE vm v_lt(vf a, vf b) { return vcltq_f32(a, b); }
+INLINE vm v_isnan(vf a) { return vmvnq_u32(vceqq_f32(a, a)); }
+INLINE vf v_select(vm m, vf yes, vf no) { return vbslq_f32(m, yes, no); }
+INLINE float v_reduce_add(vf a) { return vaddvq_f32(a); }
+INLINE float v_reduce_max(vf a) { return vmaxvq_f32(a); }
+INLINE vf v_load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
+INLINE void v_store_half(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
+INLINE vf v_load_bfloat(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
