@@ -4,7 +4,7 @@ import CKernels
     import Glibc
 #endif
 
-/// Reference-counted bytes under one or several tensors. The only `@unchecked Sendable` of the engine: bytes are written
+/// Reference-counted bytes under one or several tensors. `@unchecked Sendable` stands in this file only: bytes are written
 /// before a tensor is published, or by the one owner that `isKnownUniquelyReferenced` proves.
 public final class Storage: @unchecked Sendable {
     public let pointer: UnsafeMutableRawPointer
@@ -58,4 +58,11 @@ public struct MappingError: Error, Sendable, Equatable, CustomStringConvertible 
     public let path: String
     public let reason: String
     public var description: String { "can't map \(path): \(reason)" }
+}
+
+/// A pointer that parallel bodies share; each writes its own part.
+struct Address: @unchecked Sendable {
+    let raw: UnsafeMutableRawPointer
+    init(_ pointer: UnsafeMutablePointer<Float>) { raw = UnsafeMutableRawPointer(pointer) }
+    @inline(__always) var floats: UnsafeMutablePointer<Float> { raw.assumingMemoryBound(to: Float.self) }
 }

@@ -84,7 +84,7 @@ extension Tensor {
     /// The shape both operands broadcast to.
     static func broadcastShape(_ a: [Int], _ b: [Int], _ operation: String) throws(TensorError) -> [Int] {
         if a == b { return a }
-        let rank = max(a.count, b.count)
+        let rank = Swift.max(a.count, b.count)
         var shape = [Int](repeating: 1, count: rank)
         for index in 0..<rank {
             let x = index < rank - a.count ? 1 : a[index - (rank - a.count)]

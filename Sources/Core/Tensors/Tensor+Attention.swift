@@ -1,0 +1,61 @@
+import CKernels
+
+extension Tensor {
+    /// Scaled dot-product attention without a stored score matrix.
+    /// - Parameters:
+    ///   - queries: `[batch, heads, n, width]`; keys `[batch, keyHeads, m, width]`; values `[batch, keyHeads, m, valueWidth]`.
+    ///     Heads may be views (a transposed projection). `keyHeads` divides `heads` (grouped queries).
+    ///   - scale: `1 / sqrt(width)` where nil.
+    ///   - mask: added to the scores, broadcast to `[batch, heads, n, m]`; a bool mask keeps where it is true.
+    ///   - causal: query i sees keys up to `i + m - n`.
+    /// - Returns: `[batch, n, heads, valueWidth]`, ready to be flattened for the output projection.
+    public static func attention(
+        queries: Tensor, keys: Tensor, values: Tensor, scale: Float? = nil, mask: Tensor? = nil, causal: Bool = false
+    ) throws(TensorError) -> Tensor {
+        guard queries.rank == 4, keys.rank == 4, values.rank == 4, queries.shape[0] == keys.shape[0], keys.shape[0] == values.shape[0],
+            keys.shape[1] == values.shape[1], keys.shape[1] > 0, queries.shape[1] % keys.shape[1] == 0,
+            keys.shape[2] == values.shape[2], queries.shape[3] == keys.shape[3]
+        else {
+            throw .shape(operation: "attention", shapes: [queries.shape, keys.shape, values.shape],
+                         expected: "[batch, heads, n, width], [batch, keyHeads, m, width], [batch, keyHeads, m, valueWidth]")
+        }
+        let (q, k, v) = (queries.rowsAdjacent(), keys.rowsAdjacent(), values.rowsAdjacent())
+        let batch = q.shape[0], heads = q.shape[1], n = q.shape[2], m = k.shape[2], valueWidth = v.shape[3]
+        let additive = try mask.map { (mask: Tensor) throws(TensorError) in try mask.additiveMask(to: [batch, heads, n, m]) }
+        return Tensor.makeFloats([batch, n, heads, valueWidth]) { out in
+            var shape = sn_attention_shape()
+            (shape.batch, shape.heads, shape.key_heads, shape.queries, shape.keys) = (batch, heads, k.shape[1], n, m)
+            (shape.width, shape.value_width) = (q.shape[3], valueWidth)
+            (shape.q_batch, shape.q_head, shape.q_row) = (q.strides[0], q.strides[1], q.strides[2])
+            (shape.k_batch, shape.k_head, shape.k_row) = (k.strides[0], k.strides[1], k.strides[2])
+            (shape.v_batch, shape.v_head, shape.v_row) = (v.strides[0], v.strides[1], v.strides[2])
+            (shape.o_batch, shape.o_head, shape.o_row) = (n * heads * valueWidth, valueWidth, heads * valueWidth)
+            shape.scale = scale ?? 1 / Float(q.shape[3]).squareRoot()
+            shape.causal = causal
+            if let additive {
+                shape.mask = UnsafePointer(additive.floatPointer)
+                (shape.mask_batch, shape.mask_head, shape.mask_row) = (additive.strides[0], additive.strides[1], additive.strides[2])
+            }
+            withExtendedLifetime(additive) { sn_attention(q.floatPointer, k.floatPointer, v.floatPointer, out, &shape) }
+        }
+    }
+
+    /// f32 with adjacent elements along the last axis.
+    private func rowsAdjacent() -> Tensor {
+        let floats = asType(.f32)
+        return floats.strides[rank - 1] == 1 || shape[rank - 1] <= 1 ? floats : floats.contiguous()
+    }
+
+    /// The mask as f32 to add: false of a bool mask becomes -inf. Broadcast by strides, but for the last axis.
+    private func additiveMask(to shape: [Int]) throws(TensorError) -> Tensor {
+        var floats = self
+        if dtype == .bool {
+            floats = try Tensor.zeros(self.shape).selecting(where: self, else: Tensor.full([], -.infinity))
+        }
+        floats = floats.asType(.f32)
+        if floats.rank == 0 || floats.dim(-1) != shape[3] {
+            floats = try floats.broadcast(to: Array(floats.shape.dropLast()) + [shape[3]]).contiguous()
+        }
+        return try floats.contiguous().broadcast(to: shape)
+    }
+}

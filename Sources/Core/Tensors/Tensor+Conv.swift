@@ -1,0 +1,110 @@
+import CKernels
+
+/// The geometry of a 2-d window: sizes as (vertical, horizontal), pixels.
+public struct Window: Sendable, Hashable {
+    public var stride: (Int, Int) { (strideY, strideX) }
+    var strideY, strideX, dilationY, dilationX, top, left, bottom, right: Int
+
+    public init(stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1)) {
+        (strideY, strideX) = stride
+        (dilationY, dilationX) = dilation
+        (top, left) = padding
+        (bottom, right) = padding
+    }
+
+    /// Padding on each side apart.
+    public init(stride: (Int, Int), top: Int, left: Int, bottom: Int, right: Int) {
+        self.init(stride: stride, padding: (top, left))
+        self.bottom = bottom
+        self.right = right
+    }
+
+    func output(_ height: Int, _ width: Int, kernel: (Int, Int), ceil: Bool = false, _ operation: String) throws(TensorError) -> (Int, Int) {
+        guard strideY > 0, strideX > 0, dilationY > 0, dilationX > 0, top >= 0, left >= 0, bottom >= 0, right >= 0, kernel.0 > 0, kernel.1 > 0 else {
+            throw .shape(operation: operation, shapes: [[kernel.0, kernel.1], [strideY, strideX]], expected: "positive kernel, stride and dilation")
+        }
+        func side(_ size: Int, _ before: Int, _ after: Int, _ kernel: Int, _ stride: Int, _ dilation: Int) -> Int {
+            let room = size + before + after - dilation * (kernel - 1) - 1
+            guard room >= 0 else { return 0 }
+            var count = room / stride + 1
+            // A window may begin past the end only where it still touches the picture.
+            if ceil, room % stride != 0, count * stride < size + before { count += 1 }
+            return count
+        }
+        let h = side(height, top, bottom, kernel.0, strideY, dilationY), w = side(width, left, right, kernel.1, strideX, dilationX)
+        guard h > 0, w > 0 else {
+            throw .shape(operation: operation, shapes: [[height, width], [kernel.0, kernel.1]], expected: "a window that fits into the picture")
+        }
+        return (h, w)
+    }
+}
+
+extension Tensor {
+    /// `[batch, in, h, w]` with `weight` `[out, in / groups, kh, kw]` and `bias` `[out]` -> `[batch, out, h', w']`.
+    public func conv2d(weight: Tensor, bias: Tensor? = nil, window: Window = Window(), groups: Int = 1, activation: Activation? = nil)
+        throws(TensorError) -> Tensor
+    {
+        guard rank == 4, weight.rank == 4, groups > 0, shape[1] % groups == 0, weight.shape[1] == shape[1] / groups, weight.shape[0] % groups == 0 else {
+            throw .shape(operation: "conv2d", shapes: [shape, weight.shape], expected: "[batch, in, h, w] and [out, in / \(groups), kh, kw]")
+        }
+        if let bias, bias.shape != [weight.shape[0]] { throw .shape(operation: "conv2d bias", shapes: [bias.shape], expected: "[\(weight.shape[0])]") }
+        let kernel = (weight.shape[2], weight.shape[3])
+        let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, "conv2d")
+        let x = asType(.f32).contiguous(), w = weight.asType(.f32).contiguous(), b = bias?.asType(.f32).contiguous()
+        var s = sn_conv_shape()
+        (s.batch, s.in_channels, s.in_height, s.in_width) = (shape[0], shape[1], shape[2], shape[3])
+        (s.out_channels, s.kernel_height, s.kernel_width, s.groups) = (weight.shape[0], kernel.0, kernel.1, groups)
+        (s.out_height, s.out_width) = (height, width)
+        (s.stride_height, s.stride_width, s.pad_top, s.pad_left) = (window.strideY, window.strideX, window.top, window.left)
+        (s.dilation_height, s.dilation_width) = (window.dilationY, window.dilationX)
+        let code = activation.map { Int32(bitPattern: $0.kernel.rawValue) } ?? -1
+        return Tensor.makeFloats([shape[0], weight.shape[0], height, width]) { out in
+            withExtendedLifetime(b) { sn_conv2d(x.floatPointer, w.floatPointer, b?.floatPointer, code, out, &s) }
+        }
+    }
+
+    /// The largest value under each window; padding never wins.
+    public func maxPool2d(kernel: (Int, Int), window: Window, ceil: Bool = false) throws(TensorError) -> Tensor {
+        try pooled(kernel, window, ceil, start: -.infinity, "maxPool2d", { Swift.max($0, $1) }) { total, _, _ in total }
+    }
+
+    /// The mean under each window. `countPadding` divides by the whole window, as the reference does by default.
+    public func averagePool2d(kernel: (Int, Int), window: Window, ceil: Bool = false, countPadding: Bool = true) throws(TensorError) -> Tensor {
+        try pooled(kernel, window, ceil, start: 0, "averagePool2d", +) { total, inside, padded in total / Float(countPadding ? padded : inside) }
+    }
+
+    private func pooled(
+        _ kernel: (Int, Int), _ window: Window, _ ceil: Bool, start: Float, _ operation: String,
+        _ combine: @escaping @Sendable (Float, Float) -> Float, _ finish: @escaping @Sendable (Float, Int, Int) -> Float
+    ) throws(TensorError) -> Tensor {
+        guard rank == 4 else { throw .shape(operation: operation, shapes: [shape], expected: "[batch, channels, h, w]") }
+        let (h, w) = (shape[2], shape[3])
+        let (height, width) = try window.output(h, w, kernel: kernel, ceil: ceil, operation)
+        let source = asType(.f32).contiguous(), planes = shape[0] * shape[1]
+        return Tensor.makeFloats([shape[0], shape[1], height, width]) { out in
+            let from = Address(source.floatPointer), to = Address(out)
+            ThreadPool.parallelFor(planes, grain: 1 + 4096 / (height * width)) { range in
+                for plane in range {
+                    let input = from.floats + plane * h * w, output = to.floats + plane * height * width
+                    for y in 0..<height {
+                        for x in 0..<width {
+                            let y0 = y * window.strideY - window.top, x0 = x * window.strideX - window.left
+                            let rows = stride(from: y0, to: y0 + kernel.0 * window.dilationY, by: window.dilationY)
+                            let columns = stride(from: x0, to: x0 + kernel.1 * window.dilationX, by: window.dilationX)
+                            var total = start, inside = 0
+                            for row in rows where row >= 0 && row < h {
+                                for column in columns where column >= 0 && column < w {
+                                    total = combine(total, input[row * w + column])
+                                    inside += 1
+                                }
+                            }
+                            // A window that ceil lets stick out is cut at the padded border.
+                            let padded = (Swift.min(y0 + kernel.0, h + window.bottom) - y0) * (Swift.min(x0 + kernel.1, w + window.right) - x0)
+                            output[y * width + x] = finish(total, inside, padded)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
