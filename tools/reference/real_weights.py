@@ -19,12 +19,11 @@ import onnxruntime
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from transformers import (BitImageProcessor, CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection,
                           Dinov2Config, Dinov2Model)
 
 import onnx_mapping
-from golden import ROOT, as_rgb, open_picture, picture_names, slow_processor, versions
+from golden import ROOT, as_rgb, open_picture, picture_names, save_file, slow_processor, versions
 from resnet_v2 import ResNetV2
 
 TARGET = ROOT / "Tests" / "Fixtures" / "real"
@@ -44,6 +43,9 @@ WHEELS = {  # name: file, SHA-256, member
 }
 # Six photographs with different shapes and contents; all are in the wheel under these names.
 CHOSEN = ["000000000285.jpg", "000000022371.jpg", "000000039551.jpg", "000000136772.jpg", "000000324258.jpg", "000000348012.jpg"]
+# Looked at by eye: the best of the 80 labels isn't what these photographs show (a brush is not a hair drier).
+MISLABELLED = ["000000023781.jpg", "000000048153.jpg", "000000048396.jpg", "000000050331.jpg", "000000060899.jpg", "000000064574.jpg",
+               "000000163257.jpg", "000000324258.jpg"]
 IMAGENET = dict(image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
 
 
@@ -150,6 +152,7 @@ def zero_shot(wheels, pictures, embeds):
     labels = {file: [names[i] for i in row] for file, row in zip(pictures, order.tolist())}
     save_file({"vectors": vectors, "image_embeds": embeds, "scores": scores}, TARGET / "coco80_b16.safetensors", {
         "names": json.dumps(names), "pictures": json.dumps(list(pictures)), "labels": json.dumps(labels),
+        "right": json.dumps([file for file in labels if file not in MISLABELLED]),
         "sha256": json.dumps({n: d for n, (_, d) in pictures.items()}),
         "vectors": f"rows as published, norm {vectors.norm(dim=1).mean():.4f}; scores are cosines; labels are the best five",
         "versions": json.dumps(versions("onnxruntime", "onnx"))})

@@ -9,12 +9,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "tools" / "referenc
 
 import open_clip
 import torch
-from safetensors.torch import save_file
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 from transformers import (CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizerFast, CLIPVisionConfig,
                           CLIPVisionModelWithProjection)
 
-from golden import NORMS, TEXTS, Golden, fresh, open_picture, randomise, slow_processor, write_json
+from golden import NORMS, TEXTS, Golden, fresh, open_picture, randomise, save_file, slow_processor, write_json
 from tokenizer_training import clip_files
 
 UNNORMALISED = "image_embeds and text_embeds are projection outputs before normalisation"
