@@ -19,6 +19,7 @@ import onnxruntime
 import timm
 import torch
 from PIL import Image
+from timm.data import create_transform
 from transformers import (BitImageProcessor, CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection,
                           Dinov2Config, Dinov2Model)
 
@@ -200,15 +201,14 @@ def fold_free(model):
 
 def tiny_vit(wheels, pictures):
     graph = wheels.graph("tiny_vit")
-    # timm's own evaluation transform: shortest edge 224 / 0.95 = 235, bicubic, centre crop.
-    process = slow_processor(BitImageProcessor(size={"shortest_edge": 235}, crop_size={"height": 224, "width": 224}, resample=3, **IMAGENET))
+    process = create_transform(224, interpolation="bicubic", crop_pct=0.95, mean=IMAGENET["image_mean"], std=IMAGENET["image_std"])
     pixels = pixels_of(process, pictures)
     embeds = run(graph, pixels)[0]
     model = fold_free(timm.create_model("tiny_vit_5m_224", num_classes=0))
     weights = onnx_mapping.tiny_vit_weights(graph)
     report("TinyViT-5M", load(model, weights)(pixels), embeds)
     save("tiny_vit_5m", pictures, pixels, {"image_embeds": embeds}, embeds="image_embeds: mean of the last stage, then the head's norm",
-         reference="onnxruntime", processor="shortest edge 235, bicubic, centre crop 224, ImageNet mean and deviation")
+         reference="onnxruntime", processor="timm's evaluation transform: shortest edge 235, bicubic, centre crop 224 whose odd margin rounds half to even")
 
 
 def resnet(wheels, pictures):
