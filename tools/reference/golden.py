@@ -133,12 +133,12 @@ class Golden:
             tensor = torch.from_numpy(tensor)
         self.tensors[name] = tensor.detach().clone().contiguous()
 
-    def tap(self, module, name):
+    def tap(self, module, name, batch_axis=0):
         """Stores what `module` returns for the first item of its next call."""
         def hook(_, __, output):
             first = output[0] if isinstance(output, tuple) else output
             first = getattr(first, "last_hidden_state", first)
-            self.add(name, first[0])
+            self.add(name, first.select(batch_axis, 0))
             handle.remove()
         handle = module.register_forward_hook(hook)
 

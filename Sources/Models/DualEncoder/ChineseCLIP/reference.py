@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "tools" / "reference"))
 
 import torch
+from cn_clip.clip.bert_tokenizer import FullTokenizer
 from cn_clip.clip.model import CLIP
 from cn_clip.clip.utils import image_transform
 from transformers import BertTokenizerFast, ChineseCLIPConfig, ChineseCLIPImageProcessor, ChineseCLIPModel
@@ -62,6 +63,16 @@ def hugging_face():
     golden.save(TEXTS, ["tokenizers"])
 
 
+def cn_clip_ids(folder):
+    """As cn_clip.clip.tokenize, whose vocabulary is fixed, with the tiny one."""
+    tokenizer = FullTokenizer(str(folder / "vocab.txt"))
+    rows = torch.zeros(len(TEXTS), CONTEXT, dtype=torch.int64)
+    for row, text in zip(rows, TEXTS):
+        tokens = ["[CLS]"] + tokenizer.tokenize(text)[: CONTEXT - 2] + ["[SEP]"]
+        row[: len(tokens)] = torch.tensor(tokenizer.convert_tokens_to_ids(tokens))
+    return rows
+
+
 TEXT = dict(text_attention_probs_dropout_prob=0.1, text_hidden_act="gelu", text_hidden_dropout_prob=0.1, text_initializer_range=0.02,
             text_max_position_embeddings=40, text_num_hidden_layers=1, text_type_vocab_size=2)
 
@@ -69,8 +80,8 @@ TEXT = dict(text_attention_probs_dropout_prob=0.1, text_hidden_act="gelu", text_
 def original(variant, seed, **dimensions):
     """cn_clip's own layout: model.pt holds `state_dict` with the `module.` prefix of distributed training, in half precision."""
     folder = fresh(__file__, variant)
-    tokenizer = tokenizer_in(folder)
-    dimensions = {"embed_dim": 24, "vocab_size": len(tokenizer), **TEXT, **dimensions}
+    vocabulary = bert_vocabulary(folder)
+    dimensions = {"embed_dim": 24, "vocab_size": len(vocabulary), **TEXT, **dimensions}
     model = randomise(CLIP(**dimensions).float(), seed)
     for tensor in [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]:
         tensor.copy_(tensor.half().float())
@@ -79,17 +90,18 @@ def original(variant, seed, **dimensions):
     write_json(folder / "cn_clip_config.json", dimensions)  # the keys of cn_clip's model_configs, vision and text together
 
     golden = Golden(folder, reference="cn_clip.clip.model.CLIP, pixels from cn_clip's image_transform", embeds=EMBEDS)
-    layers = model.visual.transformer.resblocks if hasattr(model.visual, "transformer") else [
-        model.visual.layer1, model.visual.layer2, model.visual.layer3, model.visual.layer4]
-    for index, layer in enumerate(layers):  # a ViT's blocks hand on [tokens, pictures, width]
-        if not hasattr(model.visual, "transformer"):
-            golden.tap(layer, f"tap.vision.layer.{index}")
+    if hasattr(model.visual, "transformer"):
+        for index, layer in enumerate(model.visual.transformer.resblocks):  # these hand on [tokens, pictures, width]
+            golden.tap(layer, f"tap.vision.layer.{index}", batch_axis=1)
+    else:
+        for index in range(4):
+            golden.tap(getattr(model.visual, f"layer{index + 1}"), f"tap.vision.layer.{index}")
     golden.tap(model.bert.embeddings, "tap.text.embeddings")
     for index, layer in enumerate(model.bert.encoder.layer):
         golden.tap(layer, f"tap.text.layer.{index}")
     names = ["photo_160x120.png", "rgba_80x80.png", "tiny_27x19.png"]
     pixels = golden.pixels(image_transform(dimensions["image_resolution"]), names)
-    ids = encode(tokenizer).input_ids
+    ids = cn_clip_ids(folder)
     golden.add("text_ids", ids)
     golden.add("attention_mask", ids.ne(0).long())
     golden.add("image_embeds", model.encode_image(pixels))
