@@ -3,7 +3,6 @@
 Differences from the usual v2: a BatchNorm on the raw input, and the shortcut of a block that changes
 shape starts after the first norm and ReLU, not at the block's input. Every BatchNorm has epsilon 1e-5.
 """
-import torch
 from torch import nn
 
 

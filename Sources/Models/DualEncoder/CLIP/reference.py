@@ -97,7 +97,7 @@ IDS_ONLY = "text_ids are fed directly: the tiny vocabulary has no tokenizer"
 SOME_PICTURES = ["photo_160x120.png", "rgba_80x80.png", "tiny_27x19.png"]
 
 
-def original(variant, seed, vision, text, *, quick_gelu, half, embed=24):
+def original(variant, seed, vision, text, *, quick_gelu, half, embed=24, pictures=SOME_PICTURES):
     """The model of OpenAI's layout, built with open_clip, whose keys for it are the original ones.
 
     OpenAI publishes half precision: then the weights are rounded to it and the outputs computed in float.
@@ -117,8 +117,8 @@ def original(variant, seed, vision, text, *, quick_gelu, half, embed=24):
     for index, layer in enumerate(model.transformer.resblocks):
         golden.tap(layer, f"tap.text.layer.{index}")
     size = vision.image_size
-    # transformers' processor here too: open_clip's own crop differs by a pixel on odd margins.
-    pixels = golden.pixels(slow_processor(processor(size)), SOME_PICTURES)
+    # transformers' processor here too. open_clip's own crop rounds half to even, so a margin of 23 starts a pixel later.
+    pixels = golden.pixels(slow_processor(processor(size)), pictures)
     golden.add("image_embeds", model.encode_image(pixels))
     golden.add("text_ids", ids)
     golden.add("text_embeds", model.encode_text(ids))
@@ -128,15 +128,16 @@ def original(variant, seed, vision, text, *, quick_gelu, half, embed=24):
 
 OPEN_CLIP = {
     "embed_dim": 24,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 40, "head_width": 10, "mlp_ratio": 2.0, "patch_size": 8},
+    "vision_cfg": {"image_size": 40, "layers": 2, "width": 40, "head_width": 10, "mlp_ratio": 2.0, "patch_size": 8},
     "text_cfg": {"context_length": CONTEXT, "vocab_size": 96, "width": 32, "heads": 4, "layers": 1},
 }
 
 
 def write_open_clip():
     vision = CLIPVisionCfg(**OPEN_CLIP["vision_cfg"])
-    model, golden = original("open_clip", 15, vision, CLIPTextCfg(**OPEN_CLIP["text_cfg"]), quick_gelu=False, half=False)
-    transform = open_clip.image_transform(32, is_train=False)
+    model, golden = original("open_clip", 15, vision, CLIPTextCfg(**OPEN_CLIP["text_cfg"]), quick_gelu=False, half=False,
+                             pictures=["gradient_97x61.png", "photo_160x120.png"])  # 63 and 53 wide before the crop to 40
+    transform = open_clip.image_transform(OPEN_CLIP["vision_cfg"]["image_size"], is_train=False)
     for name in golden.notes["pictures"]:
         golden.add(f"open_clip_pixels.{name}", transform(open_picture(name)))
     batch = torch.stack([golden.tensors[f"open_clip_pixels.{name}"] for name in golden.notes["pictures"]])
