@@ -10,7 +10,7 @@ import Tokenizers
 public enum CLIP {
     static func transform(_ folder: ModelFolder, image: Int) throws -> ImageTransform {
         if let openCLIP = folder.openCLIPConfig { return try ImageTransform(openCLIPConfig: openCLIP.raw("preprocess_cfg"), image: image) }
-        return try folder.transform(defaults: .shortestEdge(image, crop: image, filter: .bicubic, mean: ImageTransform.clipMean, deviation: ImageTransform.clipDeviation))
+        return try folder.transform(defaults: .shortestEdge(image, crop: image, filter: .bicubic, mean: .clip))
     }
 
     private static func load(_ folder: ModelFolder) throws -> LoadedModel {

@@ -47,8 +47,7 @@ extension ViT {
         recognises: { $0.modelType == "vit" },
         load: { folder in
             let config = try ViTConfig(folder.requireConfig(), weights: folder)
-            let half: [Float] = [0.5, 0.5, 0.5]
-            let transform = try folder.transform(defaults: .squash(config.image, filter: .bilinear, mean: half, deviation: half))
+            let transform = try folder.transform(defaults: .squash(config.image, filter: .bilinear, mean: .half))
             let model = try WeightLoader.load(from: folder.source, label: "ViT") {
                 try ViT($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }
