@@ -60,8 +60,11 @@ enum UTF8Text {
 
     static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var index = 0
+        let raw = UnsafeRawBufferPointer(bytes)
         while index < bytes.count {
-            if bytes[index] < 0x80 {
+            if index + 8 <= bytes.count, raw.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 {
+                index += 8
+            } else if bytes[index] < 0x80 {
                 index += 1
             } else if let length = validLength(bytes, at: index, end: bytes.count) {
                 index += length
