@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tokenizers
+import Tokenizers
 
 @Suite("Files that are wrong")
 struct HostileFileTests {

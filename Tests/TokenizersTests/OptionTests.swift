@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tokenizers
+import Tokenizers
 
 @Suite("Pairs, truncation, padding")
 struct OptionTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Tokenizers
+import Tokenizers
 
 @Suite("Unicode as the reference knows it")
 struct UnicodeTests {
