@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tokenizers
+import Tokenizers
 
 /// The reference's answers, written by tools/reference/tokenizers.py.
 enum Golden {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tokenizers
+import Tokenizers
 
 @Suite("Equality with the reference packages, line by line")
 struct ParityTests {

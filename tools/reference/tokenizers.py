@@ -1,7 +1,7 @@
 """Writes Tests/TokenizersTests/golden: a corpus of 10,000 lines, small tokenizers of every kind trained on it, and what
 the reference packages make of each line.
 
-    python tools/reference/tokenizers.py            # tokenizers==0.22.2, sentencepiece==0.2.x, transformers==4.57
+    python tools/reference/tokenizers.py            # tokenizers==0.22.2, sentencepiece==0.2.3, transformers==4.57
 
 Per tokenizer: `NAME.json` or `NAME.model`, `NAME.hashes` (10,000 little-endian 64-bit FNV-1a hashes of ids, tokens,
 offsets and special-tokens mask, then 2,000 of decoded texts) and `NAME.lines` (ids and offsets of the first lines).
@@ -118,10 +118,14 @@ def write(name, lines, encode, decode):
     print(name, len(lines), "lines,", sum(map(len, all_ids)), "tokens")
 
 
-def with_library(name, lines, tokenizer, save=True):
-    if save:
-        (GOLDEN / f"{name}.json").write_text(json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=True, separators=(",", ":")))
-        tokenizer = Tokenizer.from_file(str(GOLDEN / f"{name}.json"))
+def with_library(name, lines, make):
+    path = GOLDEN / f"{name}.json"
+    if not path.exists():  # training breaks ties at random, so what is there stays
+        path.write_text(json.dumps(json.loads(make().to_str()), ensure_ascii=True, separators=(",", ":")))
+    hash_library(name, lines, Tokenizer.from_file(str(path)))
+
+
+def hash_library(name, lines, tokenizer):
 
     def encode(line):
         e = tokenizer.encode(line)
@@ -233,20 +237,25 @@ def rules():
 
 
 def sentence_piece(name, lines, text, **options):
+    path = GOLDEN / f"{name}.model"
     with tempfile.TemporaryDirectory() as folder:
         tsv = pathlib.Path(folder) / "rules.tsv"
         tsv.write_text(rules())
         out = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(t for t in text if t.strip()), model_writer=out, vocab_size=1000, character_coverage=0.985,
+        path.exists() or sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(t for t in text if t.strip()), model_writer=out, vocab_size=1000, character_coverage=0.985,
                                                  normalization_rule_tsv=str(tsv), hard_vocab_limit=False, minloglevel=2, num_threads=1, **options)
-    model = out.getvalue()
-    (GOLDEN / f"{name}.model").write_bytes(model)
+    model = path.read_bytes() if path.exists() else out.getvalue()
+    path.write_bytes(model)
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
 
     def encode(line):
         # The package gives control pieces no place in text, so nothing is special.
-        pieces = processor.encode(line, out_type="immutable_proto").pieces
-        return [p.id for p in pieces], [p.piece for p in pieces], [(p.begin, p.end) for p in pieces], [0] * len(pieces)
+        pieces = processor.encode(line, return_type="proto").pieces
+        index, scalars = [], -1  # scalar index of every byte and of the end
+        for byte in line.encode() + b"\0":
+            scalars += byte & 0xC0 != 0x80
+            index.append(scalars)
+        return [p.id for p in pieces], [p.piece for p in pieces], [(index[p.begin], index[p.end]) for p in pieces], [0] * len(pieces)
 
     write(name, lines, encode, lambda ids: processor.decode(ids))
     return model
@@ -284,11 +293,46 @@ def real(lines):
             folder = pathlib.Path(folder)
             (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(vocab)}))
             (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
-            with_library("real_clip", lines, CLIPTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).backend_tokenizer, save=False)
+            hash_library("real_clip", lines, CLIPTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).backend_tokenizer)
     spec = importlib.util.find_spec("cn_clip")
     if spec:
         path = pathlib.Path(spec.submodule_search_locations[0]) / "clip/vocab.txt"
-        with_library("real_chinese_bert", lines, BertTokenizerFast(str(path)).backend_tokenizer, save=False)
+        hash_library("real_chinese_bert", lines, BertTokenizerFast(str(path)).backend_tokenizer)
+
+
+def options():
+    """Pairs, truncation and padding over the small tokenizers."""
+    first, second = "A photograph 红色的 isn't it?", "  中文 a bicycle 🚲 "
+    cases = []
+    for name in ["clip", "gpt2", "qwen", "prefixed", "wordpiece"]:
+        for strategy in ["longest_first", "only_first"]:
+            for direction in ["right", "left"]:
+                for maximum in [None, 5, 9, 16]:
+                    for pair in [None, second]:
+                        for special in [True, False]:
+                            t = Tokenizer.from_file(str(GOLDEN / f"{name}.json"))
+                            if maximum is not None:
+                                t.enable_truncation(maximum, strategy=strategy, direction=direction)
+                            t.enable_padding(direction=direction, pad_id=7, pad_type_id=3, pad_token="pad!", length=24 if maximum == 16 else None, pad_to_multiple_of=8 if maximum == 9 else None)
+                            try:
+                                e = t.encode(first, pair, add_special_tokens=special)
+                            except BaseException:
+                                continue  # refused by the package: nothing to be equal to
+                            state = json.loads(t.to_str())
+                            cases.append({"tokenizer": name, "truncation": state["truncation"], "padding": state["padding"], "text": first, "pair": pair, "special": special,
+                                          "ids": e.ids, "types": e.type_ids, "mask": e.special_tokens_mask, "attention": e.attention_mask, "offsets": [list(o) for o in e.offsets]})
+    (GOLDEN / "options.json").write_text(json.dumps(cases, ensure_ascii=True, separators=(",", ":")))
+    print(len(cases), "cases of options")
+
+
+def scalars():
+    """One hash per 4,096 scalars and normaliser, of every scalar between two letters."""
+    hashes = []
+    for normalizer in [normalizers.NFC(), normalizers.NFD(), normalizers.NFKC(), normalizers.NFKD(), normalizers.Lowercase(), normalizers.BertNormalizer(), normalizers.StripAccents(), normalizers.Nmt()]:
+        for start in range(0, 0x110000, 4096):
+            text = "".join(normalizer.normalize_str("a" + chr(c) + "b") for c in range(start, start + 4096) if not 0xD800 <= c < 0xE000)
+            hashes.append(fnv(text.encode()))
+    (GOLDEN / "scalars.hashes").write_bytes(struct.pack(f"<{len(hashes)}Q", *hashes))
 
 
 def main():
@@ -298,11 +342,13 @@ def main():
     lines = [line.replace(NEWLINE, "\n") for line in stored]
     text = [line for line in lines[20:4000]]
     for make in [clip, gpt2, qwen, llama, prefixed, wordpiece, wordlevel]:
-        with_library(make.__name__, lines, make(text))
+        with_library(make.__name__, lines, lambda make=make: make(text))
     model = sentence_piece("sentencepiece_unigram", lines, text, model_type="unigram", user_defined_symbols=["<sp>", "自行车"], control_symbols=["<ctl>"])
     sentence_piece("sentencepiece_bpe", lines, text, model_type="bpe", byte_fallback=True, user_defined_symbols=["<sp>"], remove_extra_whitespaces=False, split_digits=True)
-    with_library("unigram", lines, unigram(text, model))
+    with_library("unigram", lines, lambda: unigram(text, model))
     real(lines)
+    options()
+    scalars()
 
 
 main()

@@ -2,7 +2,7 @@
 ///
 /// The counterpart of the reference's `NormalizedString`. Storage is shared between slices; rewriting a slice copies
 /// only that slice. All positions are bytes of UTF-8; original positions are absolute.
-struct AlignedText: Sendable {
+package struct AlignedText: Sendable {
     struct Alignment: Sendable, Equatable {
         var start: UInt32
         var end: UInt32
@@ -19,7 +19,7 @@ struct AlignedText: Sendable {
     /// The models are to see the byte-level spelling of these bytes (`ByteLevelAlphabet`), which is not written out.
     var isByteLevel = false
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
         shift = 0
         range = 0..<bytes.count
@@ -28,7 +28,7 @@ struct AlignedText: Sendable {
 
     var isEmpty: Bool { range.isEmpty }
     var count: Int { range.count }
-    var slice: ArraySlice<UInt8> { bytes[range] }
+    package var slice: ArraySlice<UInt8> { bytes[range] }
 
     @inline(__always)
     func withBytes<T>(_ body: (UnsafeBufferPointer<UInt8>) throws -> T) rethrows -> T {

@@ -6,7 +6,8 @@ struct ByteVocabulary: Sendable {
     private var slots: [UInt32]
     /// Entry for each id, or -1.
     private var entries: [Int32] = []
-    private static let seed = UInt64.random(in: 0...UInt64.max)
+    /// Differs from run to run, so that no file can be made to collide.
+    private let seed = UInt64.random(in: 0...UInt64.max)
 
     init(capacity: Int) {
         var size = 16
@@ -23,12 +24,12 @@ struct ByteVocabulary: Sendable {
     var idLimit: Int { entries.count }
 
     @inline(__always)
-    private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+    private func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
         var state = seed ^ UInt64(truncatingIfNeeded: bytes.count)
         var index = 0
         let raw = UnsafeRawPointer(bytes.baseAddress)
         while index + 8 <= bytes.count, let raw {
-            state = mix(state ^ raw.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            state = Self.mix(state ^ raw.loadUnaligned(fromByteOffset: index, as: UInt64.self))
             index += 8
         }
         var tail: UInt64 = 0
@@ -36,7 +37,7 @@ struct ByteVocabulary: Sendable {
             tail = tail << 8 | UInt64(bytes[index])
             index += 1
         }
-        return Int(truncatingIfNeeded: mix(state ^ tail))
+        return Int(truncatingIfNeeded: Self.mix(state ^ tail))
     }
 
     @inline(__always)
@@ -47,7 +48,7 @@ struct ByteVocabulary: Sendable {
 
     @inline(__always)
     private func slot(of bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        var slot = Self.hash(bytes) & (slots.count - 1)
+        var slot = hash(bytes) & (slots.count - 1)
         return slots.withUnsafeBufferPointer { slots in
             starts.withUnsafeBufferPointer { starts in
                 text.withUnsafeBufferPointer { text in
@@ -125,7 +126,7 @@ struct ByteVocabulary: Sendable {
         slots = Array(repeating: 0, count: slots.count * 2)
         for entry in 0..<ids.count {
             let range = Int(starts[entry])..<Int(starts[entry + 1])
-            let home = text.withUnsafeBufferPointer { Self.hash(UnsafeBufferPointer(rebasing: $0[range])) }
+            let home = text.withUnsafeBufferPointer { hash(UnsafeBufferPointer(rebasing: $0[range])) }
             var slot = home & (slots.count - 1)
             while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
             slots[slot] = UInt32(entry + 1)

@@ -1,6 +1,6 @@
 /// SentencePiece's precompiled normalisation: a double-array trie (darts-clone) from UTF-8 sequences to offsets into a
 /// block of null-terminated replacements.
-struct Charsmap: Sendable {
+package struct Charsmap: Sendable {
     private let units: [UInt32]
     private let replacements: [UInt8]
 

@@ -8,8 +8,13 @@ indirect enum Decoder: Sendable {
     case fuse
     case strip(UInt32, start: Int, stop: Int)
     case replace(RegexProgram, content: [UInt8])
+    /// White space off both ends of each text, as Python's `str.strip` has it.
+    case trim
     case ctc(pad: [UInt8], delimiter: [UInt8], cleanup: Bool)
     case sequence([Decoder])
+
+    /// `CLIPTokenizerFast`'s: word ends become spaces.
+    static let clip = Decoder.sequence([.byteLevel, .replace(.literal("</w>"), content: [32]), .trim])
 
     func apply(to tokens: [[UInt8]]) -> [[UInt8]] {
         switch self {
@@ -25,6 +30,7 @@ indirect enum Decoder: Sendable {
         case .fuse: [tokens.flatMap { $0 }]
         case .strip(let scalar, let start, let stop): tokens.map { Self.strip($0, scalar, start, stop) }
         case .replace(let program, let content): tokens.map { Self.replacing($0, program, by: content) }
+        case .trim: tokens.map(Self.trimmed)
         case .ctc(let pad, let delimiter, let cleanup): Self.collapse(tokens, pad, delimiter, cleanup)
         case .sequence(let steps): steps.reduce(tokens) { $1.apply(to: $0) }
         }
@@ -124,6 +130,13 @@ indirect enum Decoder: Sendable {
         var out: [UInt8] = []
         for kept in scalars.dropFirst(leading).dropLast(trailing) { UTF8Text.append(kept, to: &out) }
         return out
+    }
+
+    private static func trimmed(_ token: [UInt8]) -> [UInt8] {
+        func isSpace(_ scalar: Unicode.Scalar) -> Bool { UnicodeProperties.isWhitespace(scalar.value) || (0x1C...0x1F).contains(scalar.value) }
+        let scalars = String(decoding: token, as: UTF8.self).unicodeScalars
+        let kept = scalars.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
+        return Array(String(String.UnicodeScalarView(kept)).utf8)
     }
 
     private static func collapse(_ tokens: [[UInt8]], _ pad: [UInt8], _ delimiter: [UInt8], _ cleanup: Bool) -> [[UInt8]] {

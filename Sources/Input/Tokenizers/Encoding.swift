@@ -18,7 +18,7 @@ public struct Encoding: Sendable, Equatable {
 
     public var count: Int { ids.count }
 
-    mutating func append(id: Int32, token: String, offsets range: Range<Int>, type: Int32, special: Bool) {
+    package mutating func append(id: Int32, token: String, offsets range: Range<Int>, type: Int32, special: Bool) {
         ids.append(id)
         tokens.append(token)
         offsets.append(range)

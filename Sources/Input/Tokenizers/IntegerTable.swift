@@ -1,7 +1,8 @@
 /// An open-addressing table from 64-bit keys to 64-bit values: pairs of ids to merges, trie edges to nodes.
 struct IntegerTable: Sendable {
     private static let empty = UInt64.max
-    private static let seed = UInt64.random(in: 0...UInt64.max) | 1
+    /// Differs from run to run, so that no file can be made to collide.
+    private let seed = UInt64.random(in: 0...UInt64.max)
 
     private struct Slot {
         var key: UInt64
@@ -19,7 +20,7 @@ struct IntegerTable: Sendable {
 
     @inline(__always)
     private func home(_ key: UInt64) -> Int {
-        let product = (key ^ Self.seed).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+        let product = (key ^ seed).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
         return Int(truncatingIfNeeded: product.high ^ product.low) & (slots.count - 1)
     }
 

@@ -2,7 +2,7 @@
 ///
 /// Vocabularies are objects of up to millions of members, so nothing is allocated per value: strings stay where they
 /// are in the file and are decoded when asked for.
-struct JSONDocument: Sendable {
+final class JSONDocument: Sendable {
     enum Kind: UInt8, Sendable { case null, yes, no, number, string, escapedString, array, object }
 
     struct Node: Sendable {

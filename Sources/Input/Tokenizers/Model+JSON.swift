@@ -66,12 +66,14 @@ extension Model {
         var builder = BPEMergeBuilder(vocabulary, capacity: merges.count, prefix: options.continuingPrefix.count, file: field.file)
         try merges.forEach { (merge) throws(TokenizerError) in
             if merge.kind == .array {
-                let pair = merge.elements
-                guard pair.count == 2, pair.allSatisfy(\.isString) else { throw list.error("merge \(builder.count) is not a pair of strings") }
+                // Two strings are the two nodes after their array.
+                let left = JSONValue(document: merge.document, index: merge.index + 1)
+                let right = JSONValue(document: merge.document, index: merge.index + 2)
+                guard merge.count == 2, left.isString, right.isString else { throw list.error("merge \(builder.count) is not a pair of strings") }
                 builder.begin()
-                pair[0].appendText(to: &builder.text)
+                left.appendText(to: &builder.text)
                 builder.separate()
-                pair[1].appendText(to: &builder.text)
+                right.appendText(to: &builder.text)
                 try builder.finish(list.path)
             } else {
                 guard merge.isString else { throw list.error("merge \(builder.count) is neither a string nor a pair") }
@@ -96,8 +98,7 @@ extension Model {
             let id = Int32(scores.count)
             guard entry.kind == .array, entry.count == 2 else { throw list.error("entry \(id) is not [piece, score]") }
             let piece = JSONValue(document: entry.document, index: entry.index + 1)
-            let score = JSONValue(document: entry.document, index: entry.index + 2)
-            guard piece.isString, let value = score.double else { throw list.error("entry \(id) is not [piece, score]") }
+            guard piece.isString, let value = JSONValue(document: entry.document, index: entry.index + 2).double else { throw list.error("entry \(id) is not [piece, score]") }
             text.removeAll(keepingCapacity: true)
             piece.appendText(to: &text)
             let earlier = vocabulary.id(of: text)

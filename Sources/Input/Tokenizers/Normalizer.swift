@@ -1,5 +1,5 @@
 /// The normalisers of `tokenizer.json`; each rewrites a text and keeps its alignment.
-indirect enum Normalizer: Sendable {
+package indirect enum Normalizer: Sendable {
     case unicode(UnicodeNormalization.Form)
     case lowercase
     case strip(left: Bool, right: Bool)
@@ -12,7 +12,7 @@ indirect enum Normalizer: Sendable {
     case byteLevel
     case sequence([Normalizer])
 
-    func apply(to text: inout AlignedText) {
+    package func apply(to text: inout AlignedText) {
         switch self {
         case .unicode(let form):
             guard !text.withBytes(UTF8Text.isASCII) else { return }

@@ -3,7 +3,7 @@
 /// Backtracking is quick on the patterns that tokenizers use. When a match takes more steps than such patterns ever need,
 /// it starts again with a note of every (instruction, position) already tried, which bounds it by their product whatever
 /// the pattern and the text.
-struct RegexMatcher {
+package struct RegexMatcher {
     private struct Choice {
         var instruction: Int
         var position: Int
@@ -24,7 +24,7 @@ struct RegexMatcher {
     }
 
     /// All matches as Oniguruma's iteration finds them: no empty match directly after a match.
-    static func matches(_ program: RegexProgram, in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
+    package static func matches(_ program: RegexProgram, in bytes: UnsafeBufferPointer<UInt8>) -> [Range<Int>] {
         var matcher = RegexMatcher(program, bytes)
         var found: [Range<Int>] = []
         var start = 0

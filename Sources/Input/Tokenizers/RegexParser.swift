@@ -1,7 +1,7 @@
 /// The part of Oniguruma's syntax that tokenizer files use: alternatives, groups (plain, `(?:)`, `(?i:)`, atomic), greedy,
 /// lazy and possessive repetition, classes with ranges and `\p{...}`, look-ahead and single-scalar look-behind, anchors.
 /// Back references, named groups and class intersections are refused.
-struct RegexParser {
+package struct RegexParser {
     indirect enum Node {
         case set(ScalarSet)
         case sequence([Node])
@@ -16,7 +16,7 @@ struct RegexParser {
 
     enum Anchor: Sendable { case textStart, textEnd, textEndBeforeNewline, lineStart, lineEnd, wordBoundary, notWordBoundary }
 
-    struct Failure: Error { let reason: String }
+    package struct Failure: Error { package let reason: String }
 
     private let pattern: [UInt32]
     private var position = 0

@@ -1,5 +1,5 @@
 /// A regular expression compiled to a few kinds of instructions; run by `RegexMatcher`.
-struct RegexProgram: Sendable {
+package struct RegexProgram: Sendable {
     enum Instruction: Sendable {
         /// One scalar of a set.
         case set(Int)
@@ -20,7 +20,7 @@ struct RegexProgram: Sendable {
     private(set) var sets: [ScalarSet] = []
 
     /// - Throws: what is wrong with the pattern, in words.
-    init(_ pattern: String) throws(RegexParser.Failure) {
+    package init(_ pattern: String) throws(RegexParser.Failure) {
         try emit(RegexParser.parse(pattern))
         instructions.append(.match)
     }

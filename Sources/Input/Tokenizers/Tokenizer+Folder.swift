@@ -62,6 +62,7 @@ extension Tokenizer {
             var tokenizer = try Tokenizer(json: bytes, file: file)
             tokenizer.setRoles(settings.special.mapValues(\.content))
             tokenizer.modelMaximumLength = settings.maximumLength
+            if settings.className?.hasPrefix("CLIP") == true { tokenizer.decoder = .clip }
             return tokenizer
         }
         for name in ["spiece.model", "tokenizer.model", "sentencepiece.bpe.model"] {
@@ -69,8 +70,9 @@ extension Tokenizer {
         }
         if let (vocabulary, file) = try read(folder, "vocab.json") {
             guard let (merges, mergesFile) = try read(folder, "merges.txt") else { throw TokenizerError(file: folder.path, "has vocab.json but no merges.txt") }
-            if isCLIP(settings, vocabulary) { return try clip(vocabulary: vocabulary, merges: merges, settings, file, mergesFile) }
-            return try gpt2(vocabulary: vocabulary, merges: merges, addPrefixSpace: settings.addPrefixSpace ?? false, settings, file, mergesFile)
+            let table = try Self.vocabulary(vocabulary, file)
+            if isCLIP(settings, table) { return try clip(table, merges, settings, mergesFile) }
+            return try gpt2(table, merges, addPrefixSpace: settings.addPrefixSpace ?? false, settings, mergesFile)
         }
         if let (bytes, file) = try read(folder, "vocab.txt") { return try bert(vocabulary: bytes, settings, file) }
         if let (bytes, file) = try read(folder, "bpe_simple_vocab_16e6.txt") { return try clip(merges: bytes, file: file) }
@@ -91,14 +93,9 @@ extension Tokenizer {
     }
 
     /// CLIP's vocabularies mark the ends of words.
-    private static func isCLIP(_ settings: LegacySettings, _ vocabulary: [UInt8]) -> Bool {
+    private static func isCLIP(_ settings: LegacySettings, _ vocabulary: ByteVocabulary) -> Bool {
         if let name = settings.className { return name.hasPrefix("CLIP") }
-        return vocabulary.withUnsafeBufferPointer { bytes in
-            let mark = Array("</w>\"".utf8)
-            return bytes.indices.dropLast(mark.count).contains { start in
-                bytes[start] == mark[0] && (1..<mark.count).allSatisfy { bytes[start + $0] == mark[$0] }
-            }
-        }
+        return vocabulary.id(of: Array("!</w>".utf8)) >= 0
     }
 
     /// The bytes of a file, or nil where there is none.

@@ -19,7 +19,14 @@ extension Tokenizer {
         let bytes = order + (0...255).filter { !order.contains($0) }
         for byte in bytes { add(ByteLevelAlphabet.spell(CollectionOfOne(UInt8(byte)))) }
         for byte in bytes { add(ByteLevelAlphabet.spell(CollectionOfOne(UInt8(byte))) + Array("</w>".utf8)) }
-        for line in lines { add(Array(merges[line]).filter { $0 != 32 }) }
+        var text: [UInt8] = []
+        for line in lines {
+            text.removeAll(keepingCapacity: true)
+            merges.withUnsafeBufferPointer { bytes in
+                for index in line where bytes[index] != 32 { text.append(bytes[index]) }
+            }
+            add(text)
+        }
         add(Array("<|startoftext|>".utf8))
         add(Array("<|endoftext|>".utf8))
         if vocabulary.indexIDs() != nil || vocabulary.count != Int(next) {
@@ -30,14 +37,15 @@ extension Tokenizer {
 
     /// CLIP from `vocab.json` and `merges.txt`.
     public static func clip(vocabulary: [UInt8], merges: [UInt8]) throws(TokenizerError) -> Tokenizer {
-        try clip(vocabulary: vocabulary, merges: merges, LegacySettings(), "vocab.json", "merges.txt")
+        try clip(Self.vocabulary(vocabulary, "vocab.json"), merges, LegacySettings(), "merges.txt")
     }
 
-    static func clip(
-        vocabulary: [UInt8], merges: [UInt8], _ settings: LegacySettings, _ vocabularyFile: String, _ mergesFile: String
-    ) throws(TokenizerError) -> Tokenizer {
-        let table = try Model.vocabulary(JSONField(JSONDocument(vocabulary, file: vocabularyFile).root, path: "", file: vocabularyFile))
-        return try clip(table, merges, Lines.merges(merges, skipHeading: false, limit: Limits.vocabularyEntries, file: mergesFile), settings, mergesFile)
+    static func vocabulary(_ json: [UInt8], _ file: String) throws(TokenizerError) -> ByteVocabulary {
+        try Model.vocabulary(JSONField(JSONDocument(json, file: file).root, path: "", file: file))
+    }
+
+    static func clip(_ vocabulary: ByteVocabulary, _ merges: [UInt8], _ settings: LegacySettings, _ file: String) throws(TokenizerError) -> Tokenizer {
+        try clip(vocabulary, merges, Lines.merges(merges, skipHeading: false, limit: Limits.vocabularyEntries, file: file), settings, file)
     }
 
     private static func clip(
@@ -56,7 +64,7 @@ extension Tokenizer {
         let begin = try tokenizer.required(settings.token("bos_token") ?? "<|startoftext|>", file)
         let end = try tokenizer.required(settings.token("eos_token") ?? "<|endoftext|>", file)
         tokenizer.postProcessor = .roberta(separator: end, classifier: begin, trimsOffsets: false, prefixSpace: false)
-        tokenizer.decoder = .byteLevel
+        tokenizer.decoder = .clip
         return tokenizer
     }
 
@@ -64,15 +72,14 @@ extension Tokenizer {
     ///
     /// - Parameter addPrefixSpace: whether the first word is taken as if a space stood before it.
     public static func gpt2(vocabulary: [UInt8], merges: [UInt8], addPrefixSpace: Bool = false) throws(TokenizerError) -> Tokenizer {
-        try gpt2(vocabulary: vocabulary, merges: merges, addPrefixSpace: addPrefixSpace, LegacySettings(), "vocab.json", "merges.txt")
+        try gpt2(Self.vocabulary(vocabulary, "vocab.json"), merges, addPrefixSpace: addPrefixSpace, LegacySettings(), "merges.txt")
     }
 
     static func gpt2(
-        vocabulary: [UInt8], merges: [UInt8], addPrefixSpace: Bool, _ settings: LegacySettings, _ vocabularyFile: String, _ mergesFile: String
+        _ vocabulary: ByteVocabulary, _ merges: [UInt8], addPrefixSpace: Bool, _ settings: LegacySettings, _ file: String
     ) throws(TokenizerError) -> Tokenizer {
-        let table = try Model.vocabulary(JSONField(JSONDocument(vocabulary, file: vocabularyFile).root, path: "", file: vocabularyFile))
-        let lines = try Lines.merges(merges, skipHeading: false, limit: Limits.vocabularyEntries, file: mergesFile)
-        let model = Model.bpe(BPEModel(vocabulary: table, merges: try Lines.table(merges, lines, table, mergesFile), options: BPEModel.Options()))
+        let lines = try Lines.merges(merges, skipHeading: false, limit: Limits.vocabularyEntries, file: file)
+        let model = Model.bpe(BPEModel(vocabulary: vocabulary, merges: try Lines.table(merges, lines, vocabulary, file), options: BPEModel.Options()))
         let roles = [("bos_token", "<|endoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")]
         var tokenizer = assemble(model, nil, .byteLevel(addPrefixSpace: addPrefixSpace, useRegex: true), settings, roles)
         tokenizer.postProcessor = .byteLevel(trimsOffsets: false, prefixSpace: true)
@@ -210,15 +217,24 @@ enum Lines {
         return lines
     }
 
-    /// The lines of a file of merges that hold one.
+    /// The lines of a file of merges that hold one, at most `limit` of them; nothing beyond the last is looked at.
     static func merges(_ bytes: [UInt8], skipHeading: Bool, limit: Int, file: String) throws(TokenizerError) -> [Range<Int>] {
         guard bytes.count <= Limits.fileBytes else { throw TokenizerError(file: file, "\(bytes.count) bytes; at most \(Limits.fileBytes) are read") }
-        guard bytes.withUnsafeBufferPointer(UTF8Text.isValid) else { throw TokenizerError(file: file, "is not valid UTF-8") }
-        var lines: [Range<Int>] = []
-        for (number, line) in split(bytes).enumerated() where lines.count < limit {
-            if skipHeading && number == 0 || line.isEmpty || bytes[line].starts(with: Array("#version".utf8)) { continue }
-            lines.append(line)
+        let lines = bytes.withUnsafeBufferPointer { bytes in
+            var lines: [Range<Int>] = []
+            var start = 0
+            var isHeading = skipHeading
+            while start < bytes.count, lines.count < limit {
+                var end = start
+                while end < bytes.count, bytes[end] != 10, bytes[end] != 13 { end += 1 }
+                let isComment = bytes[start] == UInt8(ascii: "#") && bytes[start..<end].starts(with: "#version".utf8)
+                if start < end, !isHeading, !isComment { lines.append(start..<end) }
+                isHeading = false
+                start = end + 1
+            }
+            return UTF8Text.isValid(UnsafeBufferPointer(rebasing: bytes[..<(lines.last?.upperBound ?? 0)])) ? lines : nil
         }
+        guard let lines else { throw TokenizerError(file: file, "is not valid UTF-8") }
         return lines
     }
 
@@ -226,7 +242,7 @@ enum Lines {
         var builder = BPEMergeBuilder(vocabulary, capacity: lines.count, prefix: 0, file: file)
         for line in lines {
             builder.begin()
-            builder.text.append(contentsOf: bytes[line])
+            bytes.withUnsafeBufferPointer { builder.text.append(contentsOf: UnsafeBufferPointer(rebasing: $0[line])) }
             try builder.splitAtSpace("merges")
         }
         return builder.table

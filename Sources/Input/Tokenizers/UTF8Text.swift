@@ -1,5 +1,5 @@
 /// UTF-8 over raw bytes. Vocabularies and texts are never compared as `String`, whose equality is canonical equivalence.
-enum UTF8Text {
+package enum UTF8Text {
     /// Length of the sequence that `byte` leads, for bytes of valid UTF-8; 1 for anything else.
     @inline(__always)
     static func length(leading byte: UInt8) -> Int {
@@ -19,7 +19,7 @@ enum UTF8Text {
     }
 
     @inline(__always)
-    static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
+    package static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
         if scalar < 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: scalar))
         } else if scalar < 0x800 {
@@ -58,10 +58,13 @@ enum UTF8Text {
         return length
     }
 
-    static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    package static func isValid(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         var index = 0
+        let raw = UnsafeRawBufferPointer(bytes)
         while index < bytes.count {
-            if bytes[index] < 0x80 {
+            if index + 8 <= bytes.count, raw.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 {
+                index += 8
+            } else if bytes[index] < 0x80 {
                 index += 1
             } else if let length = validLength(bytes, at: index, end: bytes.count) {
                 index += length
@@ -73,7 +76,7 @@ enum UTF8Text {
     }
 
     /// `bytes` with every maximal invalid part replaced by U+FFFD, as `String(decoding:as:)` does it.
-    static func repaired(_ bytes: [UInt8]) -> [UInt8] {
+    package static func repaired(_ bytes: [UInt8]) -> [UInt8] {
         bytes.withUnsafeBufferPointer(isValid) ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8)
     }
 

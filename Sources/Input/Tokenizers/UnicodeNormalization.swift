@@ -6,8 +6,8 @@ struct ScalarChange {
 }
 
 /// The four normalisation forms with the alignment of each output scalar, over the Unicode version of the reference.
-enum UnicodeNormalization {
-    enum Form: Sendable { case nfc, nfd, nfkc, nfkd }
+package enum UnicodeNormalization {
+    package enum Form: Sendable { case nfc, nfd, nfkc, nfkd }
 
     private static let canonical = ScalarMapping(UnicodeTables.canonical)
     private static let compatible = ScalarMapping(UnicodeTables.compatibility, over: canonical)
