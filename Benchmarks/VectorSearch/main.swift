@@ -1,6 +1,6 @@
 // Builds an index of base.npy and answers queries.npy in the ways asked for; prints ids and seconds as JSON lines.
 //
-//     bench-vector-search FOLDER base.npy            build (once)
+//     bench-vector-search FOLDER base.npy OUT.faiss  build, and write the vectors to OUT
 //     bench-vector-search FOLDER queries.npy K MODE  MODE: exact, quantised; then reads "batch|single THREADS" lines and
 //                                                    answers each with one line of JSON, until the input ends
 import Foundation
@@ -13,10 +13,11 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
     return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
 }
 
-func build(_ folder: String, _ base: String) throws {
+func build(_ folder: String, _ base: String, _ out: String) throws {
     let reader = try VectorFileReader(path: base)
     let index = try LocalIndex.create(at: folder, dimension: reader.dimension, metric: .innerProduct)
     let time = try seconds { try index.importVectors(reader) }
+    try index.export(to: out)
     print("{\"vectors\": \(index.count), \"seconds\": \(time)}")
 }
 
@@ -46,9 +47,9 @@ func answer(_ folder: String, _ path: String, _ k: Int, _ mode: String) throws {
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 switch arguments.count {
-case 2: try build(arguments[0], arguments[1])
+case 3: try build(arguments[0], arguments[1], arguments[2])
 case 4: try answer(arguments[0], arguments[1], Int(arguments[2]) ?? 10, arguments[3])
 default:
-    print("usage: bench-vector-search FOLDER base.npy | FOLDER queries.npy K exact|quantised")
+    print("usage: bench-vector-search FOLDER base.npy OUT.faiss | FOLDER queries.npy K exact|quantised")
     exit(2)
 }
