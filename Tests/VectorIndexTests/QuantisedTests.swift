@@ -62,12 +62,12 @@ private func clustered(_ count: Int, _ dimension: Int, seed: UInt64) -> Tensor {
         let codes = try folder.bytes("index/codes-1")
         #expect(codes.count == 4096 + count / 256 * (4096 + 256 * 64))
         var random = SplitMix(seed: 6), damaged = codes
-        for block in 0..<count / 256 { damaged[4096 + block * (4096 + 256 * 64) + Int.random(in: 0..<4000, using: &random)] ^= 0xFF }
+        for block in 0..<count / 256 { damaged[4096 + block * (4096 + 256 * 64) + Int.random(in: 16..<20_000, using: &random)] ^= 0xFF }
         for bytes in [damaged, Array(codes.prefix(9000)), [], [1, 2, 3]] {
             try folder.write(bytes, "index/codes-1")
             let again = try LocalIndex.open(at: path)
             let found = try again.search(queries, k: 10, exactness: .quantised(oversampling: 1))
-            if bytes != damaged || found == truth { #expect(found == truth) }
+            #expect(found == truth)
             try again.verify()
         }
         let again = try LocalIndex.open(at: path)
