@@ -157,11 +157,14 @@ final class IngestRun: Sendable {
             }
         }
         let (gone, time, roots) = (deleted, options.date(), roots)
-        try database.write { database in
+        let unused = try database.write { database in
             for id in gone { try database.markMissing(id, at: time) }
             for root in roots { try database.recordRoot(root, at: time) }
             for (path, problem) in troubles { try database.recordFolderProblem(path, problem, at: time) }
+            return try database.removeUnusedContents()
         }
+        // What changed files held before. Other embedders' indexes follow when they are used next.
+        if !unused.isEmpty { try index.remove(ids: unused) }
         return (deleted.count, unreachable)
     }
 }
