@@ -19,8 +19,8 @@ import Testing
     /// Rows that were acknowledged, by name.
     private func acknowledged(_ library: Library) throws -> Set<String> { Set(try library.shown()) }
 
-    @Test(arguments: IndexOptions.Stage.allCases, [1, 2])
-    func whatWasAcknowledgedOutlivesAnInterruption(stage: IndexOptions.Stage, time: Int) async throws {
+    @Test(arguments: IndexingOptions.Stage.allCases, [1, 2])
+    func whatWasAcknowledgedOutlivesAnInterruption(stage: IndexingOptions.Stage, time: Int) async throws {
         let embedder = ColorEmbedder()
         var kept: Set<String> = []
         let seen = Mutex(0)
@@ -84,7 +84,7 @@ import Testing
         let (ready, start) = AsyncStream<Void>.makeStream()
         let task = Task {
             for await _ in ready { break }
-            var options = IndexOptions()
+            var options = IndexingOptions()
             options.batchSize = 2
             options.loadingThreads = 1
             return try await library.index(roots: [pictures], embedder: embedder, options: options)
@@ -151,7 +151,8 @@ import Testing
         let library = try Library(at: scratch.library, create: true)
         _ = try await library.indexAll([pictures.appending("p0.png"), pictures.appending("p1.png")], ColorEmbedder())
         let scratch = scratch
-        let (query, counts) = (Query(terms: [QueryTerm(.picture(pictures.appending("p0.png")))]), Mutex<[Int]>([]))
+        let query = Query(terms: [QueryTerm(.picture(pictures.appending("p0.png")))])
+        let counts = Mutex<[Int]>([])
         let embedder = ColorEmbedder(onEmbed: { _ in
             let reader = try Library(at: scratch.library)
             let hits = try reader.search(query)

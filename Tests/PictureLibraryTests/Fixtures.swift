@@ -113,8 +113,8 @@ final class ColorEmbedder: Embedder {
 struct Interrupted: Error {}
 
 extension Library {
-    func indexAll(_ roots: [FilePath], _ embedder: any Embedder, _ change: (inout IndexOptions) -> Void = { _ in }) async throws -> IndexProgress {
-        var options = IndexOptions()
+    func indexAll(_ roots: [FilePath], _ embedder: any Embedder, _ change: (inout IndexingOptions) -> Void = { _ in }) async throws -> IndexProgress {
+        var options = IndexingOptions()
         options.batchSize = 4
         options.loadingThreads = 2
         change(&options)
