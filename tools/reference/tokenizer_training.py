@@ -8,25 +8,53 @@ from pathlib import Path
 
 import sentencepiece
 from sentencepiece.sentencepiece_model_pb2 import ModelProto
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from golden import CORPUS
 
 CLIP_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
 
+def learn_merges(words, limit):
+    """Plain BPE over words given as tuples of symbols: the most frequent pair first, ties in alphabetical order.
+
+    The trainers of `tokenizers` break ties differently from run to run.
+    """
+    words, learned = collections.Counter(words), []
+    while len(learned) < limit:
+        pairs = collections.Counter()
+        for word, count in words.items():
+            for pair in zip(word, word[1:]):
+                pairs[pair] += count
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair), default=None)
+        if best is None or pairs[best] < 2:
+            break
+        learned.append(best)
+        merged = collections.Counter()
+        for word, count in words.items():
+            merged[joined(word, best)] += count
+        words = merged
+    return learned
+
+
+def joined(word, pair):
+    result, index = [], 0
+    while index < len(word):
+        found = word[index : index + 2] == pair
+        result.append("".join(pair) if found else word[index])
+        index += 2 if found else 1
+    return tuple(result)
+
+
 def clip_files(folder, merges=180):
     """vocab.json and merges.txt in CLIP's order: 256 bytes, 256 bytes that end a word, merges, start, end."""
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+    normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
+    splitter = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(CLIP_PATTERN), behavior="removed", invert=True),
         pre_tokenizers.ByteLevel(add_prefix_space=False),
     ])
-    trainer = trainers.BpeTrainer(vocab_size=4000, min_frequency=2, end_of_word_suffix="</w>", show_progress=False)
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    learned = json.loads(tokenizer.to_str())["model"]["merges"][:merges]
-    learned = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned]
+    words = [word for line in CORPUS for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(line))]
+    learned = learn_merges([(*word[:-1], word[-1] + "</w>") for word in words], merges)
     letters = clip_bytes()
     tokens = letters + [letter + "</w>" for letter in letters] + ["".join(pair) for pair in learned]
     tokens = list(dict.fromkeys(tokens)) + ["<|startoftext|>", "<|endoftext|>"]
@@ -47,7 +75,7 @@ def clip_bytes():
 def bert_vocabulary(folder, size=800):
     """vocab.txt: specials, characters, then whole words and word ends of the corpus, most frequent first.
 
-    Counted here and not by a trainer of `tokenizers`, whose WordPiece result differs from run to run.
+    Counted here for the same reason as in `learn_merges`.
     """
     words = collections.Counter()
     for line in CORPUS:
@@ -98,12 +126,8 @@ def gemma_file(folder, lowercase, merges=260):
     """tokenizer.json as Gemma's: BPE over characters with byte fallback, spaces as ▁, end token appended."""
     replace = normalizers.Replace(" ", "▁")
     normalizer = normalizers.Sequence([normalizers.Lowercase(), replace]) if lowercase else replace
-    trained = Tokenizer(models.BPE())
-    trained.normalizer = normalizer
-    trained.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
-    trained.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=2000, min_frequency=2, show_progress=False))
-    learned = json.loads(trained.to_str())["model"]["merges"][:merges]
-    learned = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned]
+    words = [tuple(word) for line in CORPUS for word in re.findall("▁?[^▁]+|▁", normalizer.normalize_str(line))]
+    learned = learn_merges(words, merges)
     letters = sorted({c for line in CORPUS for c in line.replace(" ", "▁") if ord(c) < 0xFE00 and c not in "足球赛花"})
     learned = [pair for pair in learned if all(c in letters for part in pair for c in part)]
     tokens = ["<pad>", "<eos>", "<bos>", "<unk>"] + [f"<0x{byte:02X}>" for byte in range(256)] + letters + ["".join(pair) for pair in learned]
