@@ -29,9 +29,9 @@ public struct Convolution: Sendable {
         self.groups = groups
     }
 
-    /// `[batch, input, h, w] -> [batch, output, h', w']`
-    public func callAsFunction(_ x: Tensor, activation: Activation? = nil) throws(TensorError) -> Tensor {
-        try x.conv2d(weight: weight, bias: bias, window: window, groups: groups, activation: activation)
+    /// `[batch, input, h, w] -> [batch, output, h', w']`: `activation(convolution + residual)`.
+    public func callAsFunction(_ x: Tensor, residual: Tensor? = nil, activation: Activation? = nil) throws(TensorError) -> Tensor {
+        try x.conv2d(weight: weight, bias: bias, residual: residual, window: window, groups: groups, activation: activation)
     }
 }
 
@@ -46,7 +46,7 @@ public struct BatchNorm: Sendable {
         mean = weights.tensor("running_mean", [channels])
         variance = weights.tensor("running_var", [channels])
         // A counter of training steps that inference has no use for.
-        _ = weights.optional("num_batches_tracked", [])
+        _ = weights.optional("num_batches_tracked", [], as: .i64)
         self.epsilon = epsilon
     }
 

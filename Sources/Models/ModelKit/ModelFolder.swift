@@ -27,7 +27,7 @@ public struct ModelFolder: Sendable {
         directory = isDirectory.boolValue ? URL(fileURLWithPath: path, isDirectory: true) : nil
         config = try ModelFolder.config("config.json", in: directory)
         openCLIPConfig = try ModelFolder.config("open_clip_config.json", in: directory)
-        source = try CheckpointFile.open(path: path)
+        source = try CheckpointFile.open(path)
     }
 
     /// A model out of parts, for tests and converters.

@@ -7,7 +7,7 @@ extension Tokenizer {
     ///   - fixedLength: pads to that many tokens; nil pads to the longest of the batch.
     ///   - padding: the id that fills up.
     public func batch(_ texts: [String], maxLength: Int, fixedLength: Int?, padding: Int) throws -> TokenBatch {
-        let rows = texts.map { encode($0, maxLength: maxLength).ids }
+        let rows = encodeBatch(texts, maxLength: maxLength, padTo: .none).map(\.ids)
         let length = max(fixedLength ?? rows.map(\.count).max() ?? 0, 1)
         var ids = [Int64](repeating: Int64(padding), count: rows.count * length), mask = [Int64](repeating: 0, count: rows.count * length)
         for (row, tokens) in rows.enumerated() {

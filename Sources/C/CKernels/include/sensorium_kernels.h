@@ -109,8 +109,9 @@ typedef struct {
     intptr_t batch, in_channels, in_height, in_width, out_channels, kernel_height, kernel_width, out_height, out_width, groups;
     intptr_t stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width;
 } sn_conv_shape;
-// NCHW convolution; weight [out, in / groups, kh, kw].
-void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias, int32_t activation, float *y, const sn_conv_shape *shape);
+// NCHW convolution; weight [out, in / groups, kh, kw]. y = activation(convolution + bias + residual), residual shaped as y.
+void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias, const float *_Nullable residual, int32_t activation,
+               float *y, const sn_conv_shape *shape);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end
