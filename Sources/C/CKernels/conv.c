@@ -1,6 +1,7 @@
 // Convolution as GEMM without an im2col copy of the picture: the columns of a block of output pixels are gathered straight
 // into packed panels, multiplied and forgotten.
 #include <string.h>
+#include "depthwise.h"
 #include "scratch.h"
 #include "sensorium_kernels.h"
 
@@ -80,6 +81,10 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
 
 void sn_conv2d(const float *x, const float *weight, const float *bias, const float *residual, int32_t activation, float *y,
                const sn_conv_shape *s) {
+    if (sn_depthwise_fits(s)) {
+        sn_depthwise(x, weight, bias, residual, activation, y, s);
+        return;
+    }
     conv_job job = {x, weight, bias, residual, activation, y, s, 0, 0, sn_kernels()};
     intptr_t k = s->in_channels / s->groups * s->kernel_height * s->kernel_width, pixels = s->out_height * s->out_width;
     if (!pixels || !s->batch) return;

@@ -55,6 +55,9 @@ typedef struct {
     void (*from_half)(const uint16_t *x, float *y, intptr_t n);
     void (*to_half)(const float *x, uint16_t *y, intptr_t n);
     void (*from_bfloat)(const uint16_t *x, float *y, intptr_t n);
+    // y[i] = bias + sum of weight[r * kernel_width + t] * rows[r][i + t * dilation]
+    void (*depthwise_row)(const float *_Nonnull const *_Nonnull rows, intptr_t kernel_height, intptr_t kernel_width, intptr_t dilation, const float *weight,
+                          float bias, float *y, intptr_t n);
 } sn_kernel_table;
 
 // The table of the chosen level.
