@@ -1,11 +1,12 @@
 // Convolution as GEMM without an im2col copy of the picture: the columns of a block of output pixels are gathered straight
 // into packed panels, multiplied and forgotten.
 #include <string.h>
+#include "depthwise.h"
 #include "scratch.h"
 #include "sensorium_kernels.h"
 
 typedef struct {
-    const float *x, *weight, *bias;
+    const float *x, *weight, *bias, *residual;
     int32_t activation;
     float *y;
     const sn_conv_shape *s;
@@ -71,14 +72,20 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
             for (intptr_t r = 0; r < rows; r++) {
                 float *line = out + r * pixels;
                 if (job->bias) f->binary(SN_ADD, line, 1, job->bias + channel + r, 0, line, count);
+                if (job->residual) f->binary(SN_ADD, line, 1, job->residual + (line - job->y), 1, line, count);
                 if (job->activation >= 0) f->unary((sn_unary)job->activation, line, line, count);
             }
         }
     }
 }
 
-void sn_conv2d(const float *x, const float *weight, const float *bias, int32_t activation, float *y, const sn_conv_shape *s) {
-    conv_job job = {x, weight, bias, activation, y, s, 0, 0, sn_kernels()};
+void sn_conv2d(const float *x, const float *weight, const float *bias, const float *residual, int32_t activation, float *y,
+               const sn_conv_shape *s) {
+    if (sn_depthwise_fits(s)) {
+        sn_depthwise(x, weight, bias, residual, activation, y, s);
+        return;
+    }
+    conv_job job = {x, weight, bias, residual, activation, y, s, 0, 0, sn_kernels()};
     intptr_t k = s->in_channels / s->groups * s->kernel_height * s->kernel_width, pixels = s->out_height * s->out_width;
     if (!pixels || !s->batch) return;
     // Panels of a task take about 512 KiB: they stay in L2 while all output channels pass over them.

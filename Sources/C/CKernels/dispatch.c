@@ -16,10 +16,11 @@
     void rms_norm_##LEVEL(const float *, const float *, float, float *, intptr_t);                                              \
     void from_half_##LEVEL(const uint16_t *, float *, intptr_t);                                                                \
     void to_half_##LEVEL(const float *, uint16_t *, intptr_t);                                                                  \
-    void from_bfloat_##LEVEL(const uint16_t *, float *, intptr_t);
+    void from_bfloat_##LEVEL(const uint16_t *, float *, intptr_t);                                                              \
+    void depthwise_row_##LEVEL(const float *const *, intptr_t, intptr_t, intptr_t, const float *, float, float *, intptr_t);
 #define TABLE(LEVEL, MR, NR)                                                                                                    \
     {#LEVEL, MR, NR, gemm_tile_##LEVEL, unary_##LEVEL, binary_##LEVEL, sum_##LEVEL, max_##LEVEL, dot_##LEVEL,                   \
-     softmax_exp_##LEVEL, layer_norm_##LEVEL, rms_norm_##LEVEL, from_half_##LEVEL, to_half_##LEVEL, from_bfloat_##LEVEL}
+     softmax_exp_##LEVEL, layer_norm_##LEVEL, rms_norm_##LEVEL, from_half_##LEVEL, to_half_##LEVEL, from_bfloat_##LEVEL, depthwise_row_##LEVEL}
 
 DECLARE(scalar)
 static const sn_kernel_table scalar = TABLE(scalar, 4, 8);

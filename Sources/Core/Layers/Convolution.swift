@@ -29,9 +29,9 @@ public struct Convolution: Sendable {
         self.groups = groups
     }
 
-    /// `[batch, input, h, w] -> [batch, output, h', w']`
-    public func callAsFunction(_ x: Tensor, activation: Activation? = nil) throws(TensorError) -> Tensor {
-        try x.conv2d(weight: weight, bias: bias, window: window, groups: groups, activation: activation)
+    /// `[batch, input, h, w] -> [batch, output, h', w']`: `activation(convolution + residual)`.
+    public func callAsFunction(_ x: Tensor, residual: Tensor? = nil, activation: Activation? = nil) throws(TensorError) -> Tensor {
+        try x.conv2d(weight: weight, bias: bias, residual: residual, window: window, groups: groups, activation: activation)
     }
 }
 

@@ -40,17 +40,21 @@ public struct Window: Sendable, Hashable {
 }
 
 extension Tensor {
-    /// `[batch, in, h, w]` with `weight` `[out, in / groups, kh, kw]` and `bias` `[out]` -> `[batch, out, h', w']`.
-    public func conv2d(weight: Tensor, bias: Tensor? = nil, window: Window = Window(), groups: Int = 1, activation: Activation? = nil)
-        throws(TensorError) -> Tensor
-    {
+    /// `[batch, in, h, w]` with `weight` `[out, in / groups, kh, kw]` and `bias` `[out]` -> `[batch, out, h', w']`:
+    /// `activation(convolution + bias + residual)`, `residual` of the result's shape.
+    public func conv2d(
+        weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, window: Window = Window(), groups: Int = 1, activation: Activation? = nil
+    ) throws(TensorError) -> Tensor {
         guard rank == 4, weight.rank == 4, groups > 0, shape[1] % groups == 0, weight.shape[1] == shape[1] / groups, weight.shape[0] % groups == 0 else {
             throw .shape(operation: "conv2d", shapes: [shape, weight.shape], expected: "[batch, in, h, w] and [out, in / \(groups), kh, kw]")
         }
         if let bias, bias.shape != [weight.shape[0]] { throw .shape(operation: "conv2d bias", shapes: [bias.shape], expected: "[\(weight.shape[0])]") }
         let kernel = (weight.shape[2], weight.shape[3])
         let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, "conv2d")
+        let target = [shape[0], weight.shape[0], height, width]
+        if let residual, residual.shape != target { throw .shape(operation: "conv2d residual", shapes: [residual.shape], expected: "\(target)") }
         let x = asType(.f32).contiguous(), w = weight.asType(.f32).contiguous(), b = bias?.asType(.f32).contiguous()
+        let r = residual?.asType(.f32).contiguous()
         var s = sn_conv_shape()
         (s.batch, s.in_channels, s.in_height, s.in_width) = (shape[0], shape[1], shape[2], shape[3])
         (s.out_channels, s.kernel_height, s.kernel_width, s.groups) = (weight.shape[0], kernel.0, kernel.1, groups)
@@ -58,8 +62,8 @@ extension Tensor {
         (s.stride_height, s.stride_width, s.pad_top, s.pad_left) = (window.strideY, window.strideX, window.top, window.left)
         (s.dilation_height, s.dilation_width) = (window.dilationY, window.dilationX)
         let code = activation.map { Int32(bitPattern: $0.kernel.rawValue) } ?? -1
-        return Tensor.makeFloats([shape[0], weight.shape[0], height, width]) { out in
-            withExtendedLifetime(b) { sn_conv2d(x.floatPointer, w.floatPointer, b?.floatPointer, code, out, &s) }
+        return Tensor.makeFloats(target) { out in
+            withExtendedLifetime((b, r)) { sn_conv2d(x.floatPointer, w.floatPointer, b?.floatPointer, r?.floatPointer, code, out, &s) }
         }
     }
 

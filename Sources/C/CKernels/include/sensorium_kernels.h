@@ -55,6 +55,9 @@ typedef struct {
     void (*from_half)(const uint16_t *x, float *y, intptr_t n);
     void (*to_half)(const float *x, uint16_t *y, intptr_t n);
     void (*from_bfloat)(const uint16_t *x, float *y, intptr_t n);
+    // y[i] = bias + sum of weight[r * kernel_width + t] * rows[r][i + t * dilation]
+    void (*depthwise_row)(const float *_Nonnull const *_Nonnull rows, intptr_t kernel_height, intptr_t kernel_width, intptr_t dilation, const float *weight,
+                          float bias, float *y, intptr_t n);
 } sn_kernel_table;
 
 // The table of the chosen level.
@@ -109,8 +112,9 @@ typedef struct {
     intptr_t batch, in_channels, in_height, in_width, out_channels, kernel_height, kernel_width, out_height, out_width, groups;
     intptr_t stride_height, stride_width, pad_top, pad_left, dilation_height, dilation_width;
 } sn_conv_shape;
-// NCHW convolution; weight [out, in / groups, kh, kw].
-void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias, int32_t activation, float *y, const sn_conv_shape *shape);
+// NCHW convolution; weight [out, in / groups, kh, kw]. y = activation(convolution + bias + residual), residual shaped as y.
+void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias, const float *_Nullable residual, int32_t activation,
+               float *y, const sn_conv_shape *shape);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end

@@ -1,0 +1,14 @@
+// The path of sn_conv2d for one kernel per channel.
+#ifndef SENSORIUM_DEPTHWISE_H
+#define SENSORIUM_DEPTHWISE_H
+#include "sensorium_kernels.h"
+#ifdef __clang__
+#pragma clang assume_nonnull begin
+#endif
+bool sn_depthwise_fits(const sn_conv_shape *shape);
+void sn_depthwise(const float *x, const float *weight, const float *_Nullable bias, const float *_Nullable residual, int32_t activation,
+                  float *y, const sn_conv_shape *shape);
+#ifdef __clang__
+#pragma clang assume_nonnull end
+#endif
+#endif
