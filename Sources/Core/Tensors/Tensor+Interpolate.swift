@@ -68,7 +68,8 @@ private struct Taps {
                 weights[i] = 1
                 continue
             }
-            let centre = alignCorners ? Double(i) * ratio : (Double(i) + 0.5) * ratio - 0.5
+            // The reference keeps half-pixel centres when it antialiases, whatever alignCorners says.
+            let centre = alignCorners && !antialias ? Double(i) * ratio : (Double(i) + 0.5) * ratio - 0.5
             var total = 0.0
             let first = Int(floor(centre)) - count / 2
             for tap in 0..<count {

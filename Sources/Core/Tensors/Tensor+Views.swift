@@ -191,3 +191,17 @@ extension Tensor {
         return try concatenated(lifted, axis: axis)
     }
 }
+
+extension Tensor {
+    /// One axis seen as several whose sizes multiply to it: a view, whatever the strides.
+    public func splitAxis(_ axis: Int, into sizes: [Int]) throws(TensorError) -> Tensor {
+        let place = try self.axis(axis, "splitAxis")
+        guard Tensor.checkedCount(sizes) == shape[place] else {
+            throw .shape(operation: "splitAxis", shapes: [shape, sizes], expected: "sizes whose product is \(shape[place])")
+        }
+        let inner = Tensor.contiguousStrides(sizes).map { $0 * strides[place] }
+        return Tensor(
+            storage: storage, offset: offset, shape: Array(shape[..<place]) + sizes + Array(shape[(place + 1)...]),
+            strides: Array(strides[..<place]) + inner + Array(strides[(place + 1)...]), dtype: dtype)
+    }
+}

@@ -1,0 +1,30 @@
+import Checkpoints
+import Tensors
+
+/// Multi-head self-attention (Vaswani et al. 2017); the three projections run as one product.
+public struct SelfAttention: Sendable {
+    private let joint: Linear
+    private let output: Linear
+    private let heads: Int
+    private let width: Int
+
+    /// - Parameters: weights of the four projections, each `[width, width]`.
+    public init(
+        query: Weights, key: Weights, value: Weights, output: Weights, width: Int, heads: Int, inputBias: [Bool] = [true, true, true],
+        outputBias: Bool = true
+    ) throws(TensorError) {
+        joint = try Linear(joining: [query, key, value], width, width, bias: inputBias)
+        self.output = Linear(output, width, width, bias: outputBias)
+        self.heads = heads
+        self.width = width
+    }
+
+    /// `[batch, tokens, width]`; `mask` broadcasts to `[batch, heads, tokens, tokens]`, added to the scores (or bool: keep).
+    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, causal: Bool = false, residual: Tensor? = nil) throws(TensorError) -> Tensor {
+        let (batch, tokens) = (x.dim(0), x.dim(1))
+        let parts = try joint(x).reshaped([batch, tokens, 3, heads, width / heads]).permuted([2, 0, 3, 1, 4])
+        let mixed = try Tensor.attention(  // [batch, tokens, heads, width / heads]
+            queries: parts.selected(0, 0), keys: parts.selected(0, 1), values: parts.selected(0, 2), mask: mask, causal: causal)
+        return try output(mixed.reshaped([batch, tokens, width]), residual: residual)
+    }
+}

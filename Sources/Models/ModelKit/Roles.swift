@@ -1,0 +1,94 @@
+import Imaging
+import Layers
+import Tensors
+
+/// Pictures to vectors.
+public protocol ImageEncoder: Sendable {
+    /// Length of an embedding.
+    var dimension: Int { get }
+    /// A decoder may shrink a picture as long as its shorter side keeps at least this many pixels.
+    var shortestUsefulSide: Int { get }
+    /// What is done to the pixels, in words that change whenever the result does: part of an embedder's identity.
+    var preprocessing: String { get }
+    /// What the network takes, from one picture.
+    func prepare(_ picture: Picture) throws -> Tensor
+    /// Embeddings `[n, dimension]` of n prepared pictures, not normalised.
+    func embed(_ prepared: [Tensor]) throws -> Tensor
+}
+
+/// An encoder whose pictures all have one size: `[batch, 3, height, width]` in, `[batch, dimension]` out.
+public protocol FixedSizeImageEncoder: ImageEncoder {
+    var transform: ImageTransform { get }
+    func embed(pixels: Tensor) throws -> Tensor
+}
+
+extension FixedSizeImageEncoder {
+    public var shortestUsefulSide: Int { transform.shortestUsefulSide }
+    public var preprocessing: String { transform.fingerprint }
+    public func prepare(_ picture: Picture) throws -> Tensor { try transform.apply(picture) }
+    public func embed(_ prepared: [Tensor]) throws -> Tensor { try embed(pixels: Tensor.stacked(prepared)) }
+}
+
+/// Token ids `[n, length]` i64 and, for models that want one, the mask of real tokens `[n, length]` i64.
+public struct TokenBatch: Sendable {
+    public var ids: Tensor
+    public var mask: Tensor?
+
+    public init(ids: Tensor, mask: Tensor? = nil) {
+        self.ids = ids
+        self.mask = mask
+    }
+}
+
+/// Words to vectors.
+public protocol TextEncoder: Sendable {
+    var dimension: Int { get }
+    /// The tokens of each text, padded to a common length and cut to what the model can take.
+    func tokenize(_ texts: [String]) throws -> TokenBatch
+    /// Embeddings `[n, dimension]`, not normalised.
+    func embed(_ tokens: TokenBatch) throws -> Tensor
+}
+
+extension TextEncoder {
+    public func embed(texts: [String]) throws -> Tensor { try embed(tokenize(texts)) }
+}
+
+/// Pictures to scores of named classes.
+public protocol ImageClassifier: Sendable {
+    /// Names of the classes by index; empty where the checkpoint has none.
+    var labels: [String] { get }
+    func prepare(_ picture: Picture) throws -> Tensor
+    /// Logits `[n, classes]` of n prepared pictures.
+    func logits(_ prepared: [Tensor]) throws -> Tensor
+}
+
+/// How a dual encoder turns cosines into logits: `scale * cosine + bias`, then softmax over texts, or a sigmoid each (SigLIP).
+public struct Similarity: Sendable, Hashable {
+    public enum Link: Sendable { case softmax, sigmoid }
+    public var scale: Float
+    public var bias: Float
+    public var link: Link
+
+    public init(scale: Float, bias: Float = 0, link: Link = .softmax) {
+        (self.scale, self.bias, self.link) = (scale, bias, link)
+    }
+}
+
+/// A loaded model, by the roles it can play.
+public struct LoadedModel: Sendable {
+    public var family: String
+    public var image: (any ImageEncoder)?
+    public var text: (any TextEncoder)?
+    public var classifier: (any ImageClassifier)?
+    public var similarity: Similarity?
+    /// Why words can't be embedded although the family could: a checkpoint of one tower, no tokenizer files.
+    public var textAbsence: String?
+
+    public init(
+        family: String, image: (any ImageEncoder)? = nil, text: (any TextEncoder)? = nil, classifier: (any ImageClassifier)? = nil,
+        similarity: Similarity? = nil, textAbsence: String? = nil
+    ) {
+        (self.family, self.image, self.text, self.classifier) = (family, image, text, classifier)
+        (self.similarity, self.textAbsence) = (similarity, textAbsence)
+    }
+}

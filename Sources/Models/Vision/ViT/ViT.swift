@@ -1,0 +1,59 @@
+import Checkpoints
+import Imaging
+import Layers
+import ModelKit
+import Tensors
+
+/// Vision transformer: patches, a class token, pre-LN blocks. Embedding: the class token after the last norm.
+public struct ViT: FixedSizeImageEncoder, ImageClassifier {
+    public let transform: ImageTransform
+    public let labels: [String]
+    public let dimension: Int
+    private let config: ViTConfig
+    private let classToken, positions: Tensor
+    private let patches: PatchEmbedding
+    private let blocks: TransformerStack
+    private let norm: LayerNorm
+    private let pooler, classifier: Linear?
+
+    init(_ weights: Weights, _ config: ViTConfig, transform: ImageTransform, labels: [String]) throws {
+        self.config = config
+        self.transform = transform
+        self.labels = labels
+        let width = config.block.width, count = (config.image / config.patch) * (config.image / config.patch)
+        let vit = weights.has("vit.embeddings") ? weights["vit"] : weights
+        classToken = vit["embeddings"].tensor("cls_token", [1, 1, width])
+        positions = vit["embeddings"].tensor("position_embeddings", [1, count + 1, width])
+        // Only training masks patches.
+        _ = vit["embeddings"].optional("mask_token", [1, 1, width])
+        patches = try PatchEmbedding(vit["embeddings.patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
+        blocks = try TransformerStack(vit["encoder.layer"], layers: config.layers, config.block, .vit)
+        norm = LayerNorm(vit["layernorm"], width, epsilon: config.block.epsilon)
+        pooler = config.pooler == nil ? nil : Linear(vit["pooler.dense"], width, config.pooled)
+        classifier = config.classes.map { Linear(weights["classifier"], width, $0) }
+        dimension = width
+    }
+
+    /// Tokens after the last norm, `[batch, 1 + patches, width]`.
+    public func tokens(pixels: Tensor) throws -> Tensor {
+        let embedded = try patches(pixels)  // [batch, patches, width]
+        let lead = try classToken.broadcast(to: [pixels.dim(0), 1, config.block.width])
+        let x = try Tensor.concatenated([lead, embedded], axis: 1) + positions
+        Taps.record("vision.embeddings", x)
+        return try norm(blocks(x, tap: "vision.layer"))
+    }
+
+    public func embed(pixels: Tensor) throws -> Tensor {
+        try tokens(pixels: pixels).selected(1, 0).contiguous()
+    }
+
+    /// The pooler's output `[batch, pooled]`; nil where the checkpoint has none.
+    public func pooled(pixels: Tensor) throws -> Tensor? {
+        try pooler?(embed(pixels: pixels), activation: config.pooler)
+    }
+
+    public func logits(_ prepared: [Tensor]) throws -> Tensor {
+        guard let classifier else { throw RoleError(model: "ViT", role: "classifier", reason: "the checkpoint has no classifier.weight") }
+        return try classifier(tokens(pixels: Tensor.stacked(prepared)).selected(1, 0))
+    }
+}

@@ -1,0 +1,104 @@
+import CKernels
+import Testing
+
+@testable import Tensors
+
+/// Each instruction set that this CPU has against the intrinsic-free reference.
+@Suite struct KernelLevelTests {
+    static let levels: [String] = ["avx2", "avx512", "neon"].filter { sn_kernels_named($0) != nil }
+
+    private func values(_ count: Int, seed: UInt64, scale: Float = 3) -> [Float] {
+        var generator = RandomGenerator(seed: seed)
+        return (0..<count).map { _ in generator.normal() * scale }
+    }
+
+    private func check(_ a: [Float], _ b: [Float], tolerance: Float, _ what: String) {
+        for i in a.indices where abs(a[i] - b[i]) > tolerance * max(1, abs(b[i])) {
+            Issue.record("\(what): element \(i) is \(a[i]), the reference gives \(b[i])")
+            return
+        }
+    }
+
+    @Test(arguments: levels) func elementwise(level: String) {
+        let fast = sn_kernels_named(level)!, plain = sn_kernels_named("scalar")!
+        for count in [0, 1, 3, 4, 7, 15, 16, 17, 33, 100] {
+            let x = values(count, seed: UInt64(count)) + [0, -0.0, 1e-30, -30, 30, 90, -110].map(Float.init)
+            for code in 0..<SN_UNARY_COUNT.rawValue {
+                let operation = sn_unary(code)
+                let input = [SN_LOG, SN_SQRT, SN_RSQRT].contains(operation) ? x.map { abs($0) + 1e-3 } : x
+                var a = [Float](repeating: 0, count: input.count), b = a
+                fast.pointee.unary(operation, input, &a, input.count)
+                plain.pointee.unary(operation, input, &b, input.count)
+                check(a, b, tolerance: 2e-6, "unary \(code) of \(count) at \(level)")
+            }
+            let y = values(x.count, seed: 99).map { $0 + ($0 < 0 ? -0.5 : 0.5) }
+            for code in 0..<SN_BINARY_COUNT.rawValue where sn_binary(code) != SN_POW {
+                for (aStep, bStep) in [(1, 1), (0, 1), (1, 0)] {
+                    var a = [Float](repeating: 0, count: x.count), b = a
+                    fast.pointee.binary(sn_binary(code), x, aStep, y, bStep, &a, x.count)
+                    plain.pointee.binary(sn_binary(code), x, aStep, y, bStep, &b, x.count)
+                    check(a, b, tolerance: 1e-6, "binary \(code) of \(count) at \(level)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: levels) func reductions(level: String) {
+        let fast = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
+        for count in [1, 2, 15, 16, 31, 64, 100, 769] {
+            let x = values(count, seed: 5), w = values(count, seed: 6), b = values(count, seed: 7)
+            check([fast.sum(x, count), fast.max(x, count), fast.dot(x, w, count)],
+                  [plain.sum(x, count), plain.max(x, count), plain.dot(x, w, count)], tolerance: 1e-4, "sum, max, dot of \(count)")
+            var p = [Float](repeating: 0, count: count), q = p
+            check([fast.softmax_exp(x, 0.3, &p, count)], [plain.softmax_exp(x, 0.3, &q, count)], tolerance: 1e-5, "softmax total")
+            check(p, q, tolerance: 1e-6, "softmax of \(count)")
+            fast.layer_norm(x, w, b, 1e-5, &p, count)
+            plain.layer_norm(x, w, b, 1e-5, &q, count)
+            check(p, q, tolerance: 1e-5, "layer norm of \(count)")
+            fast.rms_norm(x, w, 1e-6, &p, count)
+            plain.rms_norm(x, w, 1e-6, &q, count)
+            check(p, q, tolerance: 1e-5, "rms norm of \(count)")
+        }
+    }
+
+    @Test(arguments: levels) func everyHalfAndBfloat(level: String) {
+        let fast = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
+        let all = (0..<65536).map { UInt16($0) }
+        var a = [Float](repeating: 0, count: all.count), b = a
+        fast.from_half(all, &a, all.count)
+        plain.from_half(all, &b, all.count)
+        #expect(zip(a, b).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
+        var halves = [UInt16](repeating: 0, count: all.count), again = halves
+        fast.to_half(a, &halves, all.count)
+        plain.to_half(b, &again, all.count)
+        #expect(zip(all, again).allSatisfy { original, back in original == back || Float(Float16(bitPattern: original)).isNaN })
+        #expect(zip(halves, again).allSatisfy { $0 == $1 || ($0 & 0x7c00 == 0x7c00 && $1 & 0x7c00 == 0x7c00) })
+        let between = values(5000, seed: 3, scale: 1000) + values(5000, seed: 4, scale: 1e-5)
+        var x = [UInt16](repeating: 0, count: between.count), y = x
+        fast.to_half(between, &x, between.count)
+        plain.to_half(between, &y, between.count)
+        #expect(x == y)
+        fast.from_bfloat(all, &a, all.count)
+        plain.from_bfloat(all, &b, all.count)
+        #expect(zip(a, b).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
+    }
+
+    /// All tile heights, odd widths, several blocks of k.
+    @Test(arguments: levels + ["scalar"]) func tiles(level: String) {
+        let f = sn_kernels_named(level)!.pointee
+        let nr = Int(f.nr)
+        for rows in 1...Int(f.mr) {
+            for k in [1, 2, 37] {
+                let a = values(rows * k, seed: 1, scale: 1), b = values(nr * k, seed: 2, scale: 1)
+                var c = [Float](repeating: 1, count: rows * nr)
+                f.gemm_tile(Int32(rows), k, a, b, &c, nr, true)
+                for i in 0..<rows {
+                    for j in 0..<nr {
+                        let exact = (0..<k).reduce(1.0) { $0 + Double(a[$1 * rows + i]) * Double(b[$1 * nr + j]) }
+                        #expect(abs(Double(c[i * nr + j]) - exact) < 1e-4)
+                    }
+                }
+            }
+        }
+    }
+}

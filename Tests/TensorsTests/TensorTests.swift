@@ -1,0 +1,79 @@
+import CKernels
+import Testing
+
+@testable import Tensors
+
+@Suite struct TensorTests {
+    @Test func wrongShapesSayWhatIsWrong() throws {
+        let a = Tensor.zeros([2, 3]), b = Tensor.zeros([4, 5])
+        #expect(throws: TensorError.shape(operation: "add", shapes: [[2, 3], [4, 5]], expected: "shapes that broadcast")) { try a + b }
+        #expect(throws: TensorError.shape(operation: "matmul", shapes: [[2, 3], [4, 5]], expected: "3 rows on the right")) { try a.matmul(b) }
+        #expect(throws: TensorError.self) { try a.reshaped([7]) }
+        #expect(throws: TensorError.self) { try a.reshaped([-1, 0]) }
+        #expect(throws: TensorError.self) { try a.gathered(Tensor([Int64(2)], [1])) }
+        #expect(throws: TensorError.self) { try Tensor([Float(1)], [2]) }
+        #expect(throws: TensorError.self) { try Tensor(mapping: Storage(byteCount: 16), byteOffset: 8, shape: [Int.max, 2], dtype: .f32) }
+        #expect(throws: TensorError.self) { try Tensor(mapping: Storage(byteCount: 16), byteOffset: 2, shape: [1], dtype: .f32) }
+    }
+
+    @Test func viewsShareStorageAndCopiesDoNot() throws {
+        let base = try Tensor((0..<24).map(Float.init), [2, 3, 4])
+        let view = try base.permuted([2, 0, 1]).sliced(0, 1..<4, step: 2)
+        #expect(view.storage === base.storage)
+        #expect(view.shape == [2, 2, 3])
+        #expect(view.floats() == [1, 5, 9, 13, 17, 21, 3, 7, 11, 15, 19, 23])
+        #expect(view.contiguous().storage !== base.storage)
+        var copy = base
+        copy.makeUnique()
+        #expect(copy.storage !== base.storage)
+        #expect(copy.floats() == base.floats())
+    }
+
+    /// Large products go over several blocks and threads; the small exact ones are among the stored operations.
+    @Test(arguments: [(1, 700, 300), (197, 300, 700), (400, 33, 513), (13, 1, 1000), (5, 1000, 1)])
+    func largeProducts(m: Int, n: Int, k: Int) throws {
+        var generator = RandomGenerator(seed: 11)
+        let a = Tensor.randomNormal([m, k], using: &generator), b = Tensor.randomNormal([n, k], using: &generator)
+        let bias = Tensor.randomNormal([n], using: &generator), residual = Tensor.randomNormal([m, n], using: &generator)
+        let plain = try a.matmul(b.transposed()), packed = PackedMatrix(b)
+        let (x, y) = (a.floats(), b.floats())
+        for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3)] {
+            let exact = (0..<k).reduce(0.0) { $0 + Double(x[i * k + $1]) * Double(y[j * k + $1]) }
+            #expect(abs(Double(try plain.selected(0, i).selected(0, j).scalar) - exact) < 1e-3)
+        }
+        let expected = try (plain + bias).activated(.gelu) + residual
+        let fused = try packed.apply(a, bias: bias, activation: .gelu, residual: residual)
+        let worst = zip(fused.floats(), expected.floats()).map { abs($0 - $1) }.max() ?? 0
+        #expect(worst < 1e-3)
+    }
+
+    @Test func resultsDoNotDependOnThreads() throws {
+        var generator = RandomGenerator(seed: 2)
+        let x = Tensor.randomNormal([1, 16, 40, 40], using: &generator), w = Tensor.randomNormal([24, 16, 3, 3], using: &generator)
+        let a = Tensor.randomNormal([150, 300], using: &generator), b = Tensor.randomNormal([300, 200], using: &generator)
+        @Sendable func all() throws -> [Float] { try x.conv2d(weight: w, window: Window(padding: (1, 1))).floats() + a.matmul(b).floats() + a.layerNorm(epsilon: 1e-5).floats() }
+        let many = try all()
+        // A nested call runs on its own thread alone.
+        nonisolated(unsafe) var one: [Float] = []
+        ThreadPool.parallelFor(2, grain: 1) { range in if range.contains(0) { one = (try? all()) ?? [] } }
+        #expect(one == many)
+    }
+
+    @Test func concurrentTasksShareThePool() async throws {
+        var generator = RandomGenerator(seed: 2)
+        let a = Tensor.randomNormal([200, 300], using: &generator), b = Tensor.randomNormal([300, 200], using: &generator)
+        let expected = try a.matmul(b).floats()
+        try await withThrowingTaskGroup(of: [Float].self) { group in
+            for _ in 0..<16 { group.addTask { try a.matmul(b).floats() } }
+            for try await result in group { #expect(result == expected) }
+        }
+    }
+
+    @Test func randomNumbersRepeat() {
+        var a = RandomGenerator(seed: 7), b = RandomGenerator(seed: 7)
+        let x = Tensor.randomNormal([1000], using: &a).floats()
+        #expect(x == Tensor.randomNormal([1000], using: &b).floats())
+        let mean = x.reduce(0, +) / 1000
+        #expect(abs(mean) < 0.15)
+    }
+}
