@@ -1,0 +1,78 @@
+import CKernels
+import Tensors
+
+/// How thoroughly a search looks.
+public enum Exactness: Sendable, Hashable {
+    /// The true nearest neighbours.
+    case exact
+}
+
+extension LocalIndex {
+    public func search(_ queries: Tensor, k: Int, filter: IDSet? = nil) throws(IndexError) -> [[Hit]] {
+        try search(queries, k: k, filter: filter, exactness: .exact)
+    }
+
+    /// The `k` best ids for each row of `queries` `[n, dimension]`, best first, equal scores by smaller id. The answer of a query
+    /// depends neither on the queries beside it nor on the number of threads.
+    public func search(_ queries: Tensor, k: Int, filter: IDSet? = nil, exactness: Exactness) throws(IndexError) -> [[Hit]] {
+        guard k >= 0 else { throw .invalid(operation: "search", field: "k", value: "\(k)", expected: "0 or more") }
+        let queries = try QuerySet(queries, settings)
+        let scan = Scan(try current(), queries, filter: filter)
+        let wanted = min(k, scan.allowedCount)
+        guard wanted > 0, queries.count > 0 else { return [[Hit]](repeating: [], count: queries.count) }
+        // Tiles pay off from a few queries on, and not where most rows are left out.
+        let direct = queries.count <= 4 || scan.allowedCount * 4 < scan.snapshot.commit.rows
+        let best = direct ? try scan.direct(Array(0..<queries.count), k: wanted) : try scan.batched(k: wanted)
+        return best.map { $0.sorted.map { Hit(id: $0.id, score: $0.score) } }
+    }
+
+    public func vectors(ids: [Int64]) throws(IndexError) -> (ids: [Int64], vectors: Tensor) {
+        let (snapshot, found) = try withCurrent { (state) throws(IndexError) in
+            try state.needRows()
+            return (state.snapshot, ids.compactMap { id in state.rows?[id].map { (id, $0) } })
+        }
+        var line = [Float](repeating: 0, count: dimension), values: [Float] = []
+        values.reserveCapacity(found.count * dimension)
+        for (_, row) in found {
+            try snapshot.checkRow(row)
+            snapshot.load(snapshot.pointer(row), into: &line)
+            values += line
+        }
+        let tensor = Tensor.makeFloats([found.count, dimension]) { $0.update(from: values, count: values.count) }
+        return (found.map(\.0), tensor)
+    }
+
+    public func ids() throws(IndexError) -> [Int64] {
+        let snapshot = try current()
+        var all: [Int64] = []
+        all.reserveCapacity(snapshot.liveCount)
+        for chunk in snapshot.chunks {
+            for index in 0..<chunk.count where chunk.isLive(index) { all.append(chunk.ids[index]) }
+        }
+        return all.sorted()
+    }
+
+    /// Rows that `compact()` would give back.
+    public func reclaimable() throws(IndexError) -> Int {
+        let snapshot = try current()
+        return snapshot.commit.rows - snapshot.liveCount
+    }
+
+    /// Reads everything anew from the disk and checks every checksum: settings, ids, removals and each vector.
+    public func verify() throws(IndexError) {
+        let (_, snapshot) = try folder.load()
+        for chunk in snapshot.chunks {
+            for block in 0..<(chunk.count + Chunk.block - 1) / Chunk.block { try snapshot.prepare(chunk, block: block) }
+        }
+        var state = State(opened: try folder.openManifest(), snapshot: snapshot)
+        try state.needRows()
+    }
+}
+
+extension Snapshot {
+    /// Checks one row's checksum.
+    func checkRow(_ row: Int) throws(IndexError) {
+        let (chunk, index) = self[row]
+        guard sn_crc32c(0, pointer(row), settings.rowBytes) == chunk.checksums[index] else { throw damaged(row: row) }
+    }
+}
