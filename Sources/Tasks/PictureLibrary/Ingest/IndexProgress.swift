@@ -1,0 +1,78 @@
+import Imaging
+
+/// How to index.
+public struct IndexOptions: Sendable {
+    /// Pictures embedded at once, and made durable together.
+    public var batchSize = 16
+    /// Threads that read and decode; 0 is one for each core.
+    public var loadingThreads = 0
+    public var includesHidden = false
+    public var followsLinks = true
+    /// Files that failed and haven't changed are tried again too.
+    public var retriesFailed = false
+    /// Every file is read again, whatever its time and size say.
+    public var rereadsAll = false
+    /// Largest file that is read (bytes).
+    public var largestFile = 1 << 30
+    /// Stages at which a test can make the run fail as if the process had died.
+    package var interruption: (@Sendable (Stage) throws -> Void)?
+    /// Seconds on a clock that only goes forward.
+    package var clock: @Sendable () -> Double = monotonicSeconds
+    /// Seconds since 1970.
+    package var date: @Sendable () -> Double = secondsSince1970
+
+    package enum Stage: String, Sendable, CaseIterable {
+        case loaded, embedded, vectorsStored, committed, walked, switched
+    }
+
+    public init() {}
+}
+
+/// Where a run stands. Counts are of files.
+public struct IndexProgress: Sendable, Equatable {
+    /// Found so far; the total once `isWalking` is false.
+    public var found = 0
+    public var isWalking = true
+    /// Put through the model.
+    public var embedded = 0
+    /// As they were at the last run.
+    public var unchanged = 0
+    /// Same bytes as another file, which was embedded.
+    public var duplicates = 0
+    /// Known files at a new place.
+    public var moved = 0
+    /// Unreadable files, those that failed before and haven't changed included.
+    public var failed = 0
+    /// Indexed before and gone now.
+    public var missing = 0
+    /// Pictures and folders that can't be reached now and were kept as they were.
+    public var unreachable = 0
+    /// Seconds since the start.
+    public var elapsed = 0.0
+
+    public init() {}
+
+    public var done: Int { embedded + unchanged + duplicates + moved + failed }
+    /// Files per second that took work, unchanged ones left out; 0 at first.
+    public var rate: Double { elapsed > 0 ? Double(done - unchanged) / elapsed : 0 }
+    /// Seconds left, nil while that can't be told.
+    public var remaining: Double? { !isWalking && rate > 0 ? Double(max(0, found - done)) / rate : nil }
+}
+
+/// What a run tells while it goes on. Called from the run's thread, one at a time.
+public enum IndexEvent: Sendable {
+    case progress(IndexProgress)
+    /// One file or folder couldn't be indexed.
+    case problem(FilePath, FileProblem)
+}
+
+/// How a run ended.
+public struct IndexSummary: Sendable, Equatable {
+    public var progress: IndexProgress
+    /// Stopped by cancellation; a later run goes on from here.
+    public var isCancelled: Bool
+    /// Whether searches now use this embedder's vectors. False while an earlier embedder's index is still the more complete.
+    public var isActive: Bool
+    /// Indexed pictures that this embedder hasn't yet: 0 when its index is complete.
+    public var pending: Int
+}

@@ -1,0 +1,38 @@
+import Foundation
+import Imaging
+
+/// From a file's bytes to what the catalogue and the network want of it.
+enum PictureFile {
+    /// Reads the whole file and takes its stamp from the opened file, so that a later change shows at the next run.
+    static func read(_ file: inout FoundFile, limit: Int) throws(FileProblem) -> [UInt8] {
+        // Without O_NONBLOCK opening a pipe would wait for a writer.
+        let descriptor = file.path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        guard descriptor >= 0 else {
+            let code = errno
+            throw FileProblem(.unreadable, code == ENOENT && file.path.existsByName ? "the link leads nowhere" : systemMessage(code))
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileProblem(.unreadable, systemMessage(errno)) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw FileProblem(.unreadable, "not a regular file") }
+        file.stamp = FileStamp(status)
+        let size = Int(status.st_size)
+        guard size > 0 else { throw FileProblem(.empty, "the file is empty") }
+        guard size <= limit else { throw FileProblem(.tooLarge, "\(size) bytes; at most \(limit) are read") }
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            while count < size {
+                let got = Glibc.read(descriptor, buffer.baseAddress! + count, size - count)
+                if got < 0 && errno == EINTR { continue }
+                if got < 0 { failure = errno }
+                if got <= 0 { break }
+                count += got
+            }
+        }
+        guard failure == 0 else { throw FileProblem(.unreadable, systemMessage(failure)) }
+        guard !bytes.isEmpty else { throw FileProblem(.empty, "the file is empty") }
+        return bytes
+    }
+
+    static func hash(_ bytes: [UInt8]) -> Data { Data(ContentHash.sha256(bytes)) }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import GRDB
+import Imaging
+import Pipelines
+import Synchronization
+import Tensors
+import VectorIndex
+
+/// A library of pictures: a catalogue of files, words and colours, and the vectors of one or more embedders.
+///
+/// Any number of processes may search while one changes it. Nothing is ever written outside the library's folder.
+public final class Library: Sendable {
+    public let path: FilePath
+    let folder: LibraryFolder
+    let database: CatalogueDatabase
+    let indexes: VectorStores
+
+    /// Opens a library; with `create` makes one in a folder that is absent or empty.
+    /// - Throws: `LibraryError.notALibrary`, `.newerVersion`, `.damaged`, `.storage`.
+    public convenience init(at path: FilePath, create: Bool = false) throws(LibraryError) {
+        let path = path.absolute()
+        guard path.isUTF8 else { throw .notALibrary(path: path.display, reason: "its name isn't UTF-8, which SQLite needs") }
+        let folder = LibraryFolder(path: path)
+        try folder.prepare(create: create)
+        if !create, !FilePath(folder.catalogue).existsByName { throw .damaged(path: path.display, reason: "catalog.sqlite is gone") }
+        self.init(folder: folder, database: try CatalogueDatabase(path: folder.catalogue))
+    }
+
+    private init(folder: LibraryFolder, database: CatalogueDatabase) {
+        path = folder.path
+        self.folder = folder
+        self.database = database
+        indexes = VectorStores(folder: folder.indexes)
+    }
+
+    /// `SENSORIUM_LIBRARY`, or `sensorium/library` in the user's data folder by the XDG base directory specification.
+    public static func defaultPath(environment: [String: String] = ProcessInfo.processInfo.environment) -> FilePath {
+        if let named = environment["SENSORIUM_LIBRARY"], !named.isEmpty { return FilePath(named).absolute() }
+        // The specification has relative paths ignored.
+        if let data = environment["XDG_DATA_HOME"], data.hasPrefix("/") { return FilePath(data).appending("sensorium/library") }
+        let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory()
+        return FilePath(home).appending(".local/share/sensorium/library")
+    }
+}
+
+/// The vector indexes of a library, opened once each.
+final class VectorStores: Sendable {
+    private let folder: String
+    private let opened = Mutex<[String: any NearestNeighborIndex]>([:])
+
+    init(folder: String) { self.folder = folder }
+
+    func path(_ identity: IdentityRow) -> String { folder + "/" + identity.folder }
+
+    /// - Parameter create: Whether an absent one is made.
+    func open(_ identity: IdentityRow, create: Bool = false) throws(LibraryError) -> any NearestNeighborIndex {
+        if let index = opened.withLock({ $0[identity.folder] }) { return index }
+        let path = path(identity)
+        let index: any NearestNeighborIndex
+        do throws(IndexError) {
+            // A folder without a manifest is what is left of a process killed while making one.
+            if create, !LocalIndex.exists(at: path) {
+                index = try LocalIndex.create(at: path, dimension: identity.identity.dimension, metric: .cosine)
+            } else {
+                index = try LocalIndex.open(at: path)
+            }
+        } catch {
+            throw LibraryError(vectors: error, identity: identity.identity, path: path)
+        }
+        guard index.dimension == identity.identity.dimension else {
+            throw .damaged(path: path, reason: "vectors of \(index.dimension) numbers, the catalogue says \(identity.identity.dimension)")
+        }
+        opened.withLock { $0[identity.folder] = index }
+        return index
+    }
+
+    func close(_ identity: IdentityRow) { opened.withLock { _ = $0.removeValue(forKey: identity.folder) } }
+}
+
+extension LibraryError {
+    init(vectors error: IndexError, identity: EmbedderIdentity, path: String) {
+        switch error {
+        case .corrupt:
+            self = .damaged(
+                path: path, reason: "\(error). Only the vectors of \(identity.name) are concerned: remove this index and index again")
+        case .locked: self = .locked(path: path, pid: nil)
+        case .io, .invalid: self = .storage(path: path, reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import GRDB
+import Imaging
+import VectorIndex
+
+/// The filters of a query as one SQL condition over `file f JOIN content c`.
+struct CandidateCondition: Sendable {
+    static let join = "file f JOIN content c ON c.id = f.content_id"
+
+    let sql: String
+    let arguments: StatementArguments
+    /// Whether only dead files are left out.
+    let isTrivial: Bool
+
+    init(_ query: Query) {
+        var parts = [SQLCondition(sql: "f.state = 'indexed'")]
+        if let filter = query.filter { parts.append(SQLCondition(sql: "coalesce(\(filter.condition.sql), 0)", arguments: filter.condition.arguments)) }
+        if let folder = query.folder {
+            let range = folder.beneath
+            parts.append(SQLCondition(sql: "(f.path >= ? AND f.path < ?)", arguments: [range.from, range.to]))
+        }
+        if let color = query.color {
+            let condition = color.condition
+            parts.append(SQLCondition(sql: "c.id IN (SELECT content_id FROM (\(condition.sql)))", arguments: condition.arguments))
+        }
+        sql = parts.map(\.sql).joined(separator: " AND ")
+        arguments = StatementArguments(parts.flatMap(\.arguments))
+        isTrivial = parts.count == 1
+    }
+
+    func contentIDs(_ database: Database) throws -> IDSet {
+        IDSet(try Int64.fetchAll(database, sql: "SELECT f.content_id FROM \(Self.join) WHERE \(sql)", arguments: arguments))
+    }
+}
+
+/// bm25 with each column's weight: title, description, tags, name, folder.
+enum TextRanking {
+    struct Match: Sendable {
+        var content: Int64
+        /// More is better.
+        var score: Double
+    }
+
+    private static let weights = "8.0, 4.0, 6.0, 4.0, 1.0"
+
+    /// Contents that match, best first: those with every word, then, unless `strictly`, those with any.
+    static func matches(
+        _ query: TextQuery, excluding excluded: [TextQuery], condition: CandidateCondition, limit: Int, strictly: Bool, _ database: Database
+    ) throws -> [Match] {
+        var found: [Match] = []
+        var known: Set<Int64> = []
+        let stages = strictly ? [query.strict] : [query.strict, query.loose, query.characters].compactMap { $0 }
+        for (stage, expression) in stages.enumerated() where found.count < limit {
+            if stage > 1 && !found.isEmpty { break }
+            if stage == 1 && expression == query.strict { continue }
+            let minus = excluded.map { " NOT (\($0.strict))" }.joined()
+            let best = found.last?.score
+            for match in try matches("(\(expression))" + minus, condition, limit, database) where known.insert(match.content).inserted {
+                // The score must not rise where those with fewer words begin.
+                found.append(Match(content: match.content, score: best.map { min($0, match.score) } ?? match.score))
+                if found.count == limit { break }
+            }
+        }
+        return found
+    }
+
+    private static func matches(_ expression: String, _ condition: CandidateCondition, _ limit: Int, _ database: Database) throws -> [Match] {
+        var arguments: StatementArguments = [expression]
+        arguments += condition.arguments
+        arguments += [limit]
+        return try Row.fetchAll(
+            database,
+            sql: """
+                SELECT f.content_id AS content, MAX(w.score) AS score
+                FROM (SELECT rowid, -bm25(words, \(weights)) AS score FROM words WHERE words MATCH ?) w
+                JOIN \(CandidateCondition.join) ON f.id = w.rowid
+                WHERE \(condition.sql) GROUP BY f.content_id ORDER BY score DESC, content LIMIT ?
+                """, arguments: arguments
+        ).map { Match(content: $0["content"], score: $0["score"]) }
+    }
+}

@@ -1,0 +1,55 @@
+import Imaging
+
+/// What to look for.
+public struct Query: Sendable {
+    /// May be empty when there is a colour or a filter.
+    public var terms: [QueryTerm]
+    public var filter: WhereFilter?
+    public var color: ColorQuery?
+    /// Only pictures in this folder or beneath it.
+    public var folder: FilePath?
+    /// Most hits.
+    public var limit: Int
+    /// Hits with less are left out: of similarity where the query has vectors, else of the score.
+    public var minScore: Double?
+    /// How much matching words count beside vectors of the same words; 0 leaves the text ranking out where there are vectors.
+    public var textWeight: Double
+
+    public static let largestLimit = 100_000
+
+    public init(
+        terms: [QueryTerm] = [], filter: WhereFilter? = nil, color: ColorQuery? = nil, folder: FilePath? = nil, limit: Int = 20,
+        minScore: Double? = nil, textWeight: Double = 1
+    ) {
+        self.terms = terms
+        self.filter = filter
+        self.color = color
+        self.folder = folder
+        self.limit = limit
+        self.minScore = minScore
+        self.textWeight = textWeight
+    }
+}
+
+/// One picture found. Files with equal bytes are one hit.
+public struct SearchHit: Sendable, Equatable {
+    /// From 1.
+    public var rank: Int
+    public var path: FilePath
+    /// What hits are ordered by: the sum of reciprocal rank fusion where several rankings took part; else of the only one:
+    /// the cosine similarity, the text's bm25 (turned so that more is better), or the colour's score.
+    public var score: Double
+    /// Cosine of the picture's vector and the query's, -1 to 1; nil without vectors.
+    public var similarity: Double?
+    /// Place in the vector ranking, from 1; nil where it didn't come that far.
+    public var vectorRank: Int?
+    /// Best bm25 over the query's words; more is better.
+    public var textScore: Double?
+    public var textRank: Int?
+    public var colorScore: Double?
+    public var title: String?
+    public var width: Int
+    public var height: Int
+    /// Other files with the same bytes that also pass the filters.
+    public var copies: [FilePath]
+}
