@@ -66,11 +66,24 @@ public struct ModelFolder: Sendable {
         return config
     }
 
-    /// The transform that `preprocessor_config.json` asks for, with a family's own values for what the file leaves out; those
-    /// values alone where there is no file.
-    public func transform(defaults: ImageTransform) throws -> ImageTransform {
-        guard let file = file("preprocessor_config.json") else { return defaults }
-        return try ImageTransform(preprocessorConfig: Data(contentsOf: URL(fileURLWithPath: file)), file: file, defaults: defaults)
+    /// The transform that `preprocessor_config.json` asks for; the family's own where there is no such file.
+    public func transform(default own: ImageTransform) throws -> ImageTransform {
+        guard let file = file("preprocessor_config.json") else { return own }
+        do {
+            return try ImageTransform(huggingFace: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))))
+        } catch let error as TransformConfigurationError {
+            throw CheckpointError.unreadable(file: file, reason: "\(error.field): \(error.problem)")
+        }
+    }
+
+    /// open_clip's transform for pictures of the model's size, from `open_clip_config.json`.
+    public func openCLIPTransform(image: Int) throws -> ImageTransform? {
+        guard let file = file("open_clip_config.json") else { return nil }
+        do {
+            return try ImageTransform(openCLIP: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), imageSize: image)
+        } catch let error as TransformConfigurationError {
+            throw CheckpointError.unreadable(file: file, reason: "\(error.field): \(error.problem)")
+        }
     }
 
     /// Names of the classes in `config.json`'s `id2label`, by index.

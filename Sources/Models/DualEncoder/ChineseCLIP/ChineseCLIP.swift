@@ -37,7 +37,7 @@ public enum ChineseCLIP {
         let prefix = folder.hasPrefix("module.bert.") ? "module." : "", original = folder.modelType == nil
         let config = try original ? ChineseCLIPConfig(original: folder, prefix: prefix) : ChineseCLIPConfig(huggingFace: folder)
         let image = config.vision?.image ?? config.resNet?.image ?? 224
-        let transform = try folder.transform(defaults: .squash(image, filter: .bicubic, mean: .clip))
+        let transform = try folder.transform(default: .squash(image, filter: .bicubic, statistics: ImageTransform.Statistics.clip))
         let (tokenizer, absence) = try tokenizer(folder, vocabulary: config.text.vocabulary)
         let renames = (prefix.isEmpty ? Renames.none : .strippingPrefix(prefix)) + (config.resNet == nil ? .openAIVision : .none) + originalText
         return try WeightLoader.load(
@@ -65,7 +65,7 @@ public enum ChineseCLIP {
         }
         guard vocabulary == 21128 else { return (nil, "no tokenizer.json or vocab.txt beside the weights") }
         guard let file = folder.vocabularies?.appendingPathComponent("chinese_bert.txt"), let words = try? Data(contentsOf: file) else {
-            return (nil, "no vocab.txt beside the weights, and the vocabulary isn't there yet: run `sensorium models pull chinese-bert-vocabulary`")
+            return (nil, "no vocab.txt beside the weights, and the vocabulary isn't there yet: run `sensorium models pull vocabularies/chinese_bert.txt`")
         }
         return (try Tokenizer.bert(vocabulary: [UInt8](words)), nil)
     }

@@ -47,7 +47,7 @@ extension ViT {
         recognises: { $0.modelType == "vit" },
         load: { folder in
             let config = try ViTConfig(folder.requireConfig(), weights: folder)
-            let transform = try folder.transform(defaults: .squash(config.image, filter: .bilinear, mean: .half))
+            let transform = try folder.transform(default: .squash(config.image, filter: .bilinear, statistics: ImageTransform.Statistics.half))
             let model = try WeightLoader.load(from: folder.source, label: "ViT") {
                 try ViT($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }
