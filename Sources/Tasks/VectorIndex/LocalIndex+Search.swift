@@ -31,15 +31,7 @@ extension LocalIndex {
             try state.needRows()
             return (state.snapshot, ids.compactMap { id in state.rows?[id].map { (id, $0) } })
         }
-        var line = [Float](repeating: 0, count: dimension), values: [Float] = []
-        values.reserveCapacity(found.count * dimension)
-        for (_, row) in found {
-            try snapshot.checkRow(row)
-            snapshot.load(snapshot.pointer(row), into: &line)
-            values += line
-        }
-        let tensor = Tensor.makeFloats([found.count, dimension]) { $0.update(from: values, count: values.count) }
-        return (found.map(\.0), tensor)
+        return (found.map(\.0), try snapshot.tensor(found.map(\.1)))
     }
 
     public func ids() throws(IndexError) -> [Int64] {
