@@ -58,12 +58,7 @@ final class VectorStores: Sendable {
         let path = path(identity)
         let index: any NearestNeighborIndex
         do throws(IndexError) {
-            // A folder without a manifest is what is left of a process killed while making one.
-            if create, !LocalIndex.exists(at: path) {
-                index = try LocalIndex.create(at: path, dimension: identity.identity.dimension, metric: .cosine)
-            } else {
-                index = try LocalIndex.open(at: path)
-            }
+            index = try create ? Self.openOrCreate(path, dimension: identity.identity.dimension) : LocalIndex.open(at: path)
         } catch {
             throw LibraryError(vectors: error, identity: identity.identity, path: path)
         }
@@ -72,6 +67,18 @@ final class VectorStores: Sendable {
         }
         opened.withLock { $0[identity.folder] = index }
         return index
+    }
+
+    /// An index that isn't there is made; a damaged one is refused, never replaced.
+    private static func openOrCreate(_ path: String, dimension: Int) throws(IndexError) -> LocalIndex {
+        do throws(IndexError) { return try LocalIndex.open(at: path) } catch {
+            guard case .io = error else { throw error }
+            do throws(IndexError) { return try LocalIndex.create(at: path, dimension: dimension, metric: .cosine) } catch let second {
+                // With an index in place, what kept it from being opened says more.
+                if case .invalid = second { throw error }
+                throw second
+            }
+        }
     }
 
     func close(_ identity: IdentityRow) { opened.withLock { _ = $0.removeValue(forKey: identity.folder) } }

@@ -7,9 +7,7 @@ struct ContentRecord: Sendable, Equatable {
     struct Color: Sendable, Equatable {
         /// Part of the picture, 0 to 1.
         var share: Double
-        var point: OKLabPoint
-        /// `0xRRGGBB`.
-        var rgb: Int
+        var color: Imaging.Color
     }
 
     /// SHA-256 of the file's bytes.
@@ -106,9 +104,11 @@ extension Database {
             ])
         try execute(sql: "DELETE FROM color WHERE content_id = ?", arguments: [id])
         for color in content.colors {
+            let point = OKLab(color.color)
+            let rgb = Int(color.color.red) << 16 | Int(color.color.green) << 8 | Int(color.color.blue)
             try execute(
                 sql: "INSERT INTO color (content_id, share, l, a, b, rgb) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [id, color.share, color.point.l, color.point.a, color.point.b, color.rgb])
+                arguments: [id, color.share, point.lightness, point.a, point.b, rgb])
         }
     }
 

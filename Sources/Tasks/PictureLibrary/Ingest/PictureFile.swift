@@ -34,5 +34,39 @@ enum PictureFile {
         return bytes
     }
 
-    static func hash(_ bytes: [UInt8]) -> Data { Data(ContentHash.sha256(bytes)) }
+    static func hash(_ bytes: [UInt8]) -> Data { Data(ContentHash(of: bytes).bytes) }
+
+    /// Decodes once, for the network and for the colours alike.
+    static func decode(_ bytes: [UInt8], hash: Data, shortestUsefulSide: Int) throws(FileProblem) -> (record: ContentRecord, picture: Picture) {
+        do throws(PictureError) {
+            let metadata = try PictureMetadata.read(bytes: bytes)
+            let picture = try PictureDecoder.decode(bytes: bytes, shortestUsefulSide: shortestUsefulSide)
+            var record = ContentRecord(hash: hash, width: metadata.width, height: metadata.height, format: metadata.format.rawValue)
+            record.taken = metadata.taken
+            record.make = metadata.cameraMake
+            record.model = metadata.cameraModel
+            record.latitude = metadata.latitude
+            record.longitude = metadata.longitude
+            record.words = PictureWords(title: metadata.title, description: metadata.description, tags: metadata.keywords)
+            record.colors = try DominantColors.extract(from: picture).map { entry in
+                ContentRecord.Color(share: entry.share, color: entry.color)
+            }
+            return (record, picture)
+        } catch {
+            throw FileProblem(error)
+        }
+    }
+}
+
+extension FileProblem {
+    init(_ error: PictureError) {
+        let kind: Kind =
+            switch error.reason {
+            case .notFound, .permissionDenied, .io: .unreadable
+            case .empty: .empty
+            case .tooLarge, .fileTooLarge: .tooLarge
+            case .unrecognised, .truncated, .corrupt, .unsupported, .invalid: .undecodable
+            }
+        self.init(kind, "\(error)")
+    }
 }

@@ -33,23 +33,8 @@ enum PictureFileKind {
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 256)
+        var bytes = [UInt8](repeating: 0, count: PictureFormat.prefixLength)
         let count = read(descriptor, &bytes, bytes.count)
-        return count > 0 && startsLikePicture(bytes[..<count])
-    }
-
-    static func startsLikePicture(_ bytes: ArraySlice<UInt8>) -> Bool {
-        let starts: [[UInt8]] = [
-            [0xFF, 0xD8, 0xFF], [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], Array("GIF87a".utf8), Array("GIF89a".utf8),
-            Array("II*\0".utf8), Array("MM\0*".utf8), [0xFF, 0x0A], [0, 0, 0, 0x0C, 0x4A, 0x58, 0x4C, 0x20],
-        ]
-        if starts.contains(where: bytes.starts) { return true }
-        let body = Array(bytes)
-        func at(_ offset: Int, _ text: String) -> Bool { body.dropFirst(offset).starts(with: text.utf8) }
-        if at(0, "RIFF") && at(8, "WEBP") { return true }
-        // The reserved bytes of a BMP header are 0.
-        if at(0, "BM") && body.count >= 18 && body[6..<10].allSatisfy({ $0 == 0 }) { return true }
-        if at(4, "ftyp") && ["avif", "avis", "heic", "heix", "hevc", "mif1", "msf1"].contains(where: { at(8, $0) }) { return true }
-        return String(decoding: body, as: UTF8.self).contains("<svg")
+        return count > 0 && PictureFormat.detect(bytes[..<count]) != nil
     }
 }

@@ -71,9 +71,9 @@ enum TextRanking {
         return try Row.fetchAll(
             database,
             sql: """
-                SELECT f.content_id AS content, MAX(w.score) AS score
-                FROM (SELECT rowid, -bm25(words, \(weights)) AS score FROM words WHERE words MATCH ?) w
-                JOIN \(CandidateCondition.join) ON f.id = w.rowid
+                WITH w AS MATERIALIZED (SELECT rowid AS file, -bm25(words, \(weights)) AS score FROM words WHERE words MATCH ?)
+                SELECT f.content_id AS content, MAX(w.score) AS score FROM w
+                JOIN file f ON f.id = w.file JOIN content c ON c.id = f.content_id
                 WHERE \(condition.sql) GROUP BY f.content_id ORDER BY score DESC, content LIMIT ?
                 """, arguments: arguments
         ).map { Match(content: $0["content"], score: $0["score"]) }

@@ -113,5 +113,5 @@ extension WhereParser {
         }
     }
 
-    private static let formatNames = ["jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heif": "heic"]
+    private static let formatNames = ["jpg": "jpeg", "jpe": "jpeg", "tif": "tiff", "heic": "heif"]
 }
