@@ -50,7 +50,7 @@ import Testing
 
     @Test(arguments: files) func damagedFilesDoNotTrap(file: String) throws {
         let original = try Fixture.bytes(file), scratch = try Scratch()
-        var generator = SeededGenerator(state: UInt64(file.utf8.reduce(7) { $0 &* 31 &+ Int($1) }))
+        var generator = SeededGenerator(state: file.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
         var refused = 0
         for round in 0..<1000 {
             let path = try scratch.file("\(round)", Self.mutate(original, &generator))

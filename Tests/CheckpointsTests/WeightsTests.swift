@@ -50,7 +50,7 @@ private func range(_ shape: [Int]) throws -> Tensor { try Tensor.arange(shape.re
                 memory.safetensors doesn't fit TinyModel: 2 missing, 1 misshapen, 2 unused keys
                   missing:
                     layers.0.q_prj.weight [4, 4]; near: layers.0.q_proj.weight
-                    layers.0.norm.weight [4]; near: layers.0.norm.bias
+                    layers.0.norm.weight [4]; near: layers.0.norm.bias, layers.0.q_proj.weight
                   misshapen:
                     layers.0.fc.weight: expected [4, 8], found [8, 4]
                   unused:

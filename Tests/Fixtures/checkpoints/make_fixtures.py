@@ -101,9 +101,9 @@ class Call:
 
 def archive(file, pickled, members=()):
     with zipfile.ZipFile(HERE / file, "w") as out:
-        out.writestr("archive/data.pkl", pickled)
+        out.writestr(zipfile.ZipInfo("archive/data.pkl"), pickled)  # no time of writing: the same file every time
         for name, data in members:
-            out.writestr("archive/data/" + name, data)
+            out.writestr(zipfile.ZipInfo("archive/data/" + name), data)
 
 
 def storage(kind, key, count):
@@ -147,7 +147,7 @@ def hostile_pickles():
     archive("bomb_underflow.pt", b"\x80\x02sss.")
     copies = b"\x80\x02](" + b"N" * 20_000 + b"eq\x00" + b"0(cbuiltins\nset\nq\x010" + b"h\x01h\x00\x85R0" * 5_000 + b"N."
     with zipfile.ZipFile(HERE / "bomb_copies.pt", "w", zipfile.ZIP_DEFLATED) as out:
-        out.writestr("archive/data.pkl", copies)
+        out.writestr(zipfile.ZipInfo("archive/data.pkl"), copies, zipfile.ZIP_DEFLATED)
 
 
 def numpy_files():
@@ -213,7 +213,7 @@ def safetensors_files():
 def onnx_file():
     rng = np.random.default_rng(3)
     float_list = helper.make_tensor("float_list", TensorProto.FLOAT, [2, 2], [1.0, 2.0, 3.0, 4.0])
-    half_list = helper.make_tensor("half_list", TensorProto.FLOAT16, [2], np.array([1.5, -2], "f2").view("u2").tolist())
+    half_list = helper.make_tensor("half_list", TensorProto.FLOAT16, [2], [1.5, -2.0])
     int_list = helper.make_tensor("int_list", TensorProto.INT32, [2], [-5, 6])
     long_list = helper.make_tensor("long_list", TensorProto.INT64, [2], [-(2**40), 3])
     weights = {"w_quantized": rng.integers(-128, 127, (3, 2)).astype("i1"), "w_scale": rng.random(2).astype("f4"),
