@@ -17,7 +17,9 @@ extension ImageTransform {
 
         static func named(_ name: String) -> Defaults {
             switch name {
-            case "CLIP", "ChineseCLIP", "Bit", "Llava": Defaults(shortest: true, size: 224, filter: .bicubic, crop: 224, statistics: Statistics.clip)
+            // A lone number is a squared size for Chinese-CLIP, as in cn_clip.
+            case "ChineseCLIP": Defaults(size: 224, filter: .bicubic, crop: 224, statistics: Statistics.clip)
+            case "CLIP", "Bit", "Llava": Defaults(shortest: true, size: 224, filter: .bicubic, crop: 224, statistics: Statistics.clip)
             case "ConvNext", "ConvNeXT": Defaults(shortest: true, size: 384, filter: .bilinear, statistics: Statistics.imageNet, cropFraction: 224.0 / 256)
             case "Siglip", "Siglip2": Defaults(size: 224, filter: .bicubic, statistics: Statistics.half)
             case "Blip": Defaults(size: 384, filter: .bicubic, statistics: Statistics.clip)

@@ -133,14 +133,16 @@ struct VipsDecoder {
 extension VipsDecoder {
     /// Size and metadata; no pixel is decoded.
     func header() throws(PictureError) -> PictureHeader {
-        try run { (raw) throws(PictureError) in
-            guard let image = open(raw, reduction: 1) else { throw failure() }
-            let orientation = orientation(of: image)
-            let (width, height) = orientation.swapsSides ? (image.height, image.width) : (image.width, image.height)
-            return PictureHeader(
-                width: width, height: height, exif: image.blob("exif-data", limit: 1 << 20), xmp: image.blob("xmp-data", limit: 4 << 20),
-                iptc: image.blob("iptc-data", limit: 4 << 20), comments: format == .png ? comments(image) : [])
-        }
+        try run(header(of:))
+    }
+
+    private func header(of raw: UnsafeRawBufferPointer) throws(PictureError) -> PictureHeader {
+        guard let image = open(raw, reduction: 1) else { throw failure() }
+        let orientation = orientation(of: image)
+        let (width, height) = orientation.swapsSides ? (image.height, image.width) : (image.width, image.height)
+        return PictureHeader(
+            width: width, height: height, exif: image.blob("exif-data", limit: 1 << 20), xmp: image.blob("xmp-data", limit: 4 << 20),
+            iptc: image.blob("iptc-data", limit: 4 << 20), comments: format == .png ? comments(image) : [])
     }
 
     /// libvips names them `png-comment-NUMBER-KEY`.

@@ -7,15 +7,30 @@ struct XMLScanner {
         case text(String)
     }
 
-    /// Names and depths beyond these end the walk: nothing that describes a picture is built so.
-    static let deepest = 64, mostAttributes = 256, longestName = 256
+    /// What goes beyond these ends the walk, but for longer values, which are cut.
+    struct Bounds {
+        var depth = 64
+        var attributes = 256
+        var nameBytes = 256
+        var valueBytes = MetadataText.longest * 8
+    }
 
     private let bytes: [UInt8]
     private var at = 0
     private var depth = 0
     private var pendingEnd = false
+    private let bounds: Bounds
+    /// Stands for entities that only a document type could define.
+    private let unknownEntity: String
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ bytes: [UInt8], bounds: Bounds = Bounds(), unknownEntity: String = "") {
+        self.bytes = bytes
+        self.bounds = bounds
+        self.unknownEntity = unknownEntity
+    }
+
+    /// Whether the walk has come to the end of the text, not only of sense.
+    var isAtEnd: Bool { at >= bytes.count }
 
     /// The next event, nil at the end of the text or of sense.
     mutating func next() -> Event? {
@@ -88,14 +103,14 @@ struct XMLScanner {
     private mutating func text() -> Event {
         let start = at
         while at < bytes.count, bytes[at] != 0x3C { at += 1 }
-        return .text(XMLScanner.decoded(bytes[start..<min(at, start + MetadataText.longest * 8)]))
+        return .text(decoded(bytes[start..<min(at, start + bounds.valueBytes)]))
     }
 
     private mutating func characterData() -> Event? {
         at += 9
         let start = at
         guard skip(past: "]]>") else { return nil }
-        return .text(MetadataText.clean(bytes[start..<min(at - 3, start + MetadataText.longest * 8)]) ?? "")
+        return .text(MetadataText.clean(bytes[start..<min(at - 3, start + bounds.valueBytes)]) ?? "")
     }
 
     private mutating func element() -> Event? {
@@ -114,11 +129,11 @@ struct XMLScanner {
                 pendingEnd = true
                 break
             }
-            guard attributes.count < XMLScanner.mostAttributes, let attribute = attribute() else { return nil }
+            guard attributes.count < bounds.attributes, let attribute = attribute() else { return nil }
             attributes.append(attribute)
         }
         depth += 1
-        return depth <= XMLScanner.deepest ? .start(name: name, attributes: attributes) : nil
+        return depth <= bounds.depth ? .start(name: name, attributes: attributes) : nil
     }
 
     private mutating func attribute() -> (name: String, value: String)? {
@@ -134,13 +149,13 @@ struct XMLScanner {
         while at < bytes.count, bytes[at] != quote { at += 1 }
         guard at < bytes.count else { return nil }
         defer { at += 1 }
-        return (name, XMLScanner.decoded(bytes[start..<min(at, start + MetadataText.longest * 8)]))
+        return (name, decoded(bytes[start..<min(at, start + bounds.valueBytes)]))
     }
 
     private mutating func name() -> String? {
         let start = at
         while at < bytes.count, bytes[at] > 0x20, ![0x3E, 0x2F, 0x3D, 0x3C, 0x22, 0x27].contains(bytes[at]) { at += 1 }
-        guard at > start, at - start <= XMLScanner.longestName else { return nil }
+        guard at > start, at - start <= bounds.nameBytes else { return nil }
         return String(decoding: bytes[start..<at], as: UTF8.self)
     }
 
@@ -150,7 +165,7 @@ struct XMLScanner {
 
     private static let entities: [String: String] = ["amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'"]
 
-    private static func decoded(_ bytes: ArraySlice<UInt8>) -> String {
+    private func decoded(_ bytes: ArraySlice<UInt8>) -> String {
         let text = String(validating: bytes, as: UTF8.self) ?? String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
         guard bytes.contains(0x26) else { return text }
         var result = ""
@@ -169,8 +184,8 @@ struct XMLScanner {
         return result + rest
     }
 
-    private static func replacement(_ name: Substring) -> String {
-        guard name.hasPrefix("#") else { return entities[String(name)] ?? "" }
+    private func replacement(_ name: Substring) -> String {
+        guard name.hasPrefix("#") else { return XMLScanner.entities[String(name)] ?? unknownEntity }
         let digits = name.dropFirst()
         let number = digits.hasPrefix("x") ? UInt32(digits.dropFirst(), radix: 16) : UInt32(digits)
         return number.flatMap(Unicode.Scalar.init).map { String(Character($0)) } ?? ""
