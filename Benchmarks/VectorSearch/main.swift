@@ -25,7 +25,7 @@ func answer(_ folder: String, _ path: String, _ k: Int, _ mode: String) throws {
     let queries = try reader.rows(0..<reader.count)
     var index = try LocalIndex.open(at: folder)
     let opening = try seconds { index = try LocalIndex.open(at: folder) }
-    let exactness: Exactness = .exact
+    let exactness: Exactness = mode == "quantised" ? .quantised : .exact
     let single = try (0..<reader.count).map { try queries.sliced(0, $0..<$0 + 1) }
     while let line = readLine() {
         let words = line.split(separator: " ")

@@ -10,9 +10,12 @@
     void l2_rows_##LEVEL(const float *, const float *, intptr_t, intptr_t, float *);              \
     void l2_rows_half_##LEVEL(const float *, const uint16_t *, intptr_t, intptr_t, float *);      \
     intptr_t at_least_##LEVEL(const float *, const float *, intptr_t, intptr_t, int32_t *);       \
-    void code_dots_##LEVEL(const int8_t *, intptr_t, const uint8_t *, intptr_t, intptr_t, int32_t *);
+    void code_dots_##LEVEL(const int8_t *, intptr_t, const uint8_t *, intptr_t, intptr_t, int32_t *); \
+    void code_scores_##LEVEL(const int32_t *, const float *, const float *, float, float, float *, intptr_t); \
+    void code_scores_rows_##LEVEL(const int32_t *, const float *, const float *, float, float, float *, intptr_t);
 #define TABLE(LEVEL, CODES) \
-    {#LEVEL, dot_rows_##LEVEL, dot_rows_half_##LEVEL, l2_rows_##LEVEL, l2_rows_half_##LEVEL, at_least_##LEVEL, CODES}
+    {#LEVEL, dot_rows_##LEVEL, dot_rows_half_##LEVEL, l2_rows_##LEVEL, l2_rows_half_##LEVEL, at_least_##LEVEL, CODES, \
+     code_scores_##LEVEL, code_scores_rows_##LEVEL}
 
 DECLARE(scalar)
 static const sn_vector_table scalar = TABLE(scalar, code_dots_scalar);

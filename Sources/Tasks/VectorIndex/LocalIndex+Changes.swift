@@ -55,8 +55,8 @@ extension LocalIndex {
             }
             try writer.publish()
             folder.removeStrays(except: snapshot.generation + 1)
+            try? writeCodes(try current())
         }
-        _ = try current()
     }
 
     /// Stored bytes of some rows of f32 vectors.
@@ -126,7 +126,8 @@ extension LocalIndex {
             }
             guard let planned else { return 0 }
             try planned.write(folder)
-            _ = try current()
+            // The change is done; codes that can't be written (the disk is full) only make quantised searches slower.
+            try? writeCodes(try current())
             return planned.record.removed.count
         }
     }

@@ -15,6 +15,9 @@ public final class LocalIndex: NearestNeighborIndex {
     /// Held during a change: the writer of this process. Searches don't take it.
     let writing = Mutex(Writing())
 
+    /// Derived data of the newest generation that was searched.
+    let codes = Mutex<CodeMaps?>(nil)
+
     struct Writing {
         /// What killed writers left behind was removed.
         var tidied = false

@@ -1,6 +1,7 @@
 #include "sensorium_vectors.h"
 #if defined(__x86_64__)
 #include "../simd/avx2.h"
+#include "../bodies/codescores.h"
 // Bytes are widened to 16 bits first: the byte product instruction saturates.
 void code_dots_avx2(const int8_t *q, intptr_t queries, const uint8_t *codes, intptr_t count, intptr_t width, int32_t *out) {
     for (intptr_t r = 0; r < count; r++)

@@ -54,16 +54,23 @@ INLINE int32_t one(const int8_t *q, const uint8_t *codes, intptr_t width) {
     return _mm512_reduce_add_epi32(s);
 }
 
+// Queries go in groups that stay in the first-level cache while the rows pass by.
+enum { QUERY_BYTES = 32768 };
+
 void code_dots_vnni(const int8_t *q, intptr_t queries, const uint8_t *codes, intptr_t count, intptr_t width, int32_t *out) {
-    intptr_t r = 0;
-    for (; r + 4 <= count; r += 4) {
-        const uint8_t *x = codes + r * width;
-        intptr_t j = 0;
-        for (; j + 4 <= queries; j += 4) tile(q + j * width, queries, x, width, out + r * queries + j);
-        for (; j < queries; j++) column(q + j * width, x, width, out + r * queries + j, queries);
+    intptr_t group = QUERY_BYTES / width / 4 * 4;
+    if (group < 4) group = 4;
+    for (intptr_t j0 = 0; j0 < queries; j0 += group) {
+        intptr_t j1 = j0 + group < queries ? j0 + group : queries, r = 0;
+        for (; r + 4 <= count; r += 4) {
+            const uint8_t *x = codes + r * width;
+            intptr_t j = j0;
+            for (; j + 4 <= j1; j += 4) tile(q + j * width, queries, x, width, out + r * queries + j);
+            for (; j < j1; j++) column(q + j * width, x, width, out + r * queries + j, queries);
+        }
+        for (; r < count; r++)
+            for (intptr_t j = j0; j < j1; j++) out[r * queries + j] = one(q + j * width, codes + r * width, width);
     }
-    for (; r < count; r++)
-        for (intptr_t j = 0; j < queries; j++) out[r * queries + j] = one(q + j * width, codes + r * width, width);
 }
 #pragma clang attribute pop
 #endif

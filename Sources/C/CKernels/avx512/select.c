@@ -1,6 +1,7 @@
 #include "sensorium_vectors.h"
 #if defined(__x86_64__)
 #include "../simd/avx512.h"
+#include "../bodies/codescores.h"
 intptr_t at_least_avx512(const float *scores, const float *thresholds, intptr_t step, intptr_t n, int32_t *indices) {
     intptr_t found = 0, i = 0;
     for (; i + VW <= n; i += VW) {

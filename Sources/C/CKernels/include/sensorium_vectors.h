@@ -22,6 +22,10 @@ typedef struct {
     intptr_t (*at_least)(const float *scores, const float *thresholds, intptr_t step, intptr_t n, int32_t *indices);
     // out[r * queries + j] = sum(codes[r] * q[j]); codes unsigned, q signed, both `width` bytes a row, a multiple of 64
     void (*code_dots)(const int8_t *q, intptr_t queries, const uint8_t *codes, intptr_t count, intptr_t width, int32_t *out);
+    // out[i] = scale * (factors[i] * dots[i] + terms[i]) + offset: one row against n queries
+    void (*code_scores)(const int32_t *dots, const float *factors, const float *terms, float scale, float offset, float *out, intptr_t n);
+    // out[i] = scales[i] * (factor * dots[i] + term) + offsets[i]: n rows against one query
+    void (*code_scores_rows)(const int32_t *dots, const float *scales, const float *offsets, float factor, float term, float *out, intptr_t n);
 } sn_vector_table;
 
 // The table of the chosen level (see sn_kernels).

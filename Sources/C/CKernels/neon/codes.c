@@ -1,6 +1,7 @@
 #include "sensorium_vectors.h"
 #if defined(__aarch64__)
 #include "../simd/neon.h"
+#include "../bodies/codescores.h"
 // codes - 128 as signed bytes, widened products, and 128 * sum(q) added back.
 void code_dots_neon(const int8_t *q, intptr_t queries, const uint8_t *codes, intptr_t count, intptr_t width, int32_t *out) {
     uint8x16_t middle = vdupq_n_u8(128);

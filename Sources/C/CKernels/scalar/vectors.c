@@ -41,3 +41,6 @@ void code_dots_scalar(const int8_t *q, intptr_t queries, const uint8_t *codes, i
             out[r * queries + j] = total;
         }
 }
+
+#define LEVEL scalar
+#include "../bodies/codescores.h"
