@@ -46,7 +46,7 @@ public struct BatchNorm: Sendable {
         mean = weights.tensor("running_mean", [channels])
         variance = weights.tensor("running_var", [channels])
         // A counter of training steps that inference has no use for.
-        _ = weights.optional("num_batches_tracked", [])
+        _ = weights.optional("num_batches_tracked", [], as: .i64)
         self.epsilon = epsilon
     }
 

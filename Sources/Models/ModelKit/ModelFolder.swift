@@ -6,7 +6,7 @@ import Imaging
 public struct ModelFolder: Sendable {
     /// The folder or file that the user named.
     public let path: String
-    /// Where configuration and tokenizer files lie; nil for a single checkpoint file.
+    /// Where configuration and tokenizer files lie: the folder, or that of the single checkpoint file.
     public let directory: URL?
     /// `config.json`; nil where there is none.
     public let config: ConfigReader?
@@ -24,10 +24,11 @@ public struct ModelFolder: Sendable {
         }
         self.path = path
         self.vocabularies = vocabularies
-        directory = isDirectory.boolValue ? URL(fileURLWithPath: path, isDirectory: true) : nil
+        let place = URL(fileURLWithPath: path, isDirectory: isDirectory.boolValue)
+        directory = isDirectory.boolValue ? place : place.deletingLastPathComponent()
         config = try ModelFolder.config("config.json", in: directory)
         openCLIPConfig = try ModelFolder.config("open_clip_config.json", in: directory)
-        source = try CheckpointFile.open(path: path)
+        source = try CheckpointFile.open(path)
     }
 
     /// A model out of parts, for tests and converters.

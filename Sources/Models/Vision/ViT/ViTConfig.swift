@@ -1,4 +1,5 @@
 import Checkpoints
+import Imaging
 import Layers
 import ModelKit
 import Tensors

@@ -37,19 +37,3 @@ public struct ModelEmbedder: Embedder {
         return try text.embed(texts: texts).unitLength()
     }
 }
-
-/// FNV-1a over two 64-bit lanes: names things stably; not for security.
-public enum StableDigest {
-    public static func hex(_ text: String) -> String {
-        var low: UInt64 = 0xcbf2_9ce4_8422_2325, high: UInt64 = 0x8422_2325_cbf2_9ce4
-        for byte in text.utf8 {
-            low = (low ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
-            high = (high ^ UInt64(byte) ^ (low >> 32)) &* 0x0000_0100_0000_01b3
-        }
-        func digits(_ value: UInt64) -> String {
-            let text = String(value, radix: 16)
-            return String(repeating: "0", count: 16 - text.count) + text
-        }
-        return digits(low) + digits(high)
-    }
-}
