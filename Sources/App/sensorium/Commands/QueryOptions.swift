@@ -61,13 +61,13 @@ struct Searcher {
         self.model = model
     }
 
-    mutating func search(_ query: Query, output: OutputOptions) throws -> [SearchHit] {
+    mutating func search(_ query: Query, remark: (String) -> Void) throws -> [SearchHit] {
         let active = try library.activeIdentity()
         let embedder = try embedder(for: query, active)
         if embedder == nil, !hasRemarked, Self.hasWords(query) {
             hasRemarked = true
             let reason = active.map { "\($0.name) has no text tower" } ?? "no model has been used yet"
-            output.remark("words are looked up in titles, tags and names (\(reason)); with --model and a dual encoder they are compared with the pictures")
+            remark("words are looked up in titles, tags and names (\(reason)); with --model and a dual encoder they are compared with the pictures")
         }
         return try library.search(query, embedder: embedder)
     }

@@ -40,7 +40,7 @@ struct SearchCommand: ParsableCommand {
     func run() throws {
         let query = try queryOptions.query()
         var searcher = Searcher(library: try libraryOptions.open(), model: model)
-        let hits = try searcher.search(query, output: output)
+        let hits = try searcher.search(query, remark: output.remark)
         HitOutput(output: output).show(hits)
         if let html {
             let title = SearchDescription(queryOptions).text

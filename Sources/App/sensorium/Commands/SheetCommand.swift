@@ -41,13 +41,11 @@ struct SheetCommand: ParsableCommand {
     func run() throws {
         let library = try libraryOptions.open()
         var searcher = Searcher(library: library, model: model)
-        var remarks = OutputOptions()
-        (remarks.json, remarks.quiet) = (false, quiet)
         var sections: [SheetSection] = []
         for (heading, line) in try queries() {
             let options = try parse(line)
             let query = try options.query()
-            let hits = try searcher.search(query, output: remarks)
+            let hits = try searcher.search(query, remark: remark)
             let heading = heading ?? SearchDescription(options).text
             sections.append(SheetSection(title: heading, note: "sensorium search \(line)", query: query, hits: hits))
             if table { show(heading, line, hits) }
@@ -57,7 +55,11 @@ struct SheetCommand: ParsableCommand {
         let status = try library.status()
         sheet.subtitle = "\(NumberText.grouped(status.pictures)) pictures, \(sections.count) queries"
         try sheet.write(to: output)
-        remarks.remark("wrote \(output)")
+        remark("wrote \(output)")
+    }
+
+    private func remark(_ text: String) {
+        if !quiet { Console.standard.error(text) }
     }
 
     private func show(_ heading: String, _ line: String, _ hits: [SearchHit]) {
