@@ -67,6 +67,8 @@ import Testing
         let scratch = try Scratch()
         let index = try scratch.file("model.safetensors.index.json", Array(#"{"weight_map": {"a": "../../etc/passwd"}}"#.utf8))
         #expect(message { _ = try CheckpointFile.open(index) }.contains("file names without a folder"))
+        let itself = try scratch.file("model.safetensors.index.json", Array(#"{"weight_map": {"a": "model.safetensors.index.json"}}"#.utf8))
+        #expect(message { _ = try CheckpointFile.open(itself) }.contains("an index"))
     }
 
     @Test func graphOfONNX() throws {

