@@ -53,18 +53,18 @@ public struct Color: Sendable, Hashable, Codable, CustomStringConvertible {
 }
 
 /// Björn Ottosson's OKLab (2020): equal distances look about equally different.
-struct OKLab: Sendable, Equatable {
-    var lightness: Double
-    var a: Double
-    var b: Double
+package struct OKLab: Sendable, Equatable {
+    package var lightness: Double
+    package var a: Double
+    package var b: Double
 
-    init(lightness: Double, a: Double, b: Double) {
+    package init(lightness: Double, a: Double, b: Double) {
         self.lightness = lightness
         self.a = a
         self.b = b
     }
 
-    init(_ color: Color) {
+    package init(_ color: Color) {
         let r = OKLab.linear[Int(color.red)], g = OKLab.linear[Int(color.green)], b = OKLab.linear[Int(color.blue)]
         let l = cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
         let m = cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)

@@ -17,7 +17,7 @@ extension Library {
     /// - Throws: `LibraryError.locked` while another process indexes, `.unreachableRoot` for a root that isn't there and never was,
     ///   `.storage` when the library itself can't be written (a full disk); what was committed until then stays.
     public func index(
-        roots: [FilePath] = [], embedder: any Embedder, options: IndexOptions = IndexOptions(),
+        roots: [FilePath] = [], embedder: any Embedder, options: IndexingOptions = IndexingOptions(),
         onEvent: @escaping @Sendable (IndexEvent) -> Void = { _ in }
     ) async throws -> IndexSummary {
         let lock = try LibraryLock(folder)
@@ -38,7 +38,7 @@ extension Library {
     }
 
     private func prepareRun(
-        roots given: [FilePath], embedder: any Embedder, options: IndexOptions, onEvent: @escaping @Sendable (IndexEvent) -> Void
+        roots given: [FilePath], embedder: any Embedder, options: IndexingOptions, onEvent: @escaping @Sendable (IndexEvent) -> Void
     ) throws(LibraryError) -> IngestRun {
         let roots = given.isEmpty ? try self.roots() : Self.distinct(given.map { $0.absolute() })
         guard !roots.isEmpty else { throw .badQuery(reason: "no folder was ever indexed: name one") }

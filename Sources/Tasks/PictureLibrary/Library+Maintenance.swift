@@ -147,6 +147,9 @@ extension Database {
             self,
             sql: "SELECT COUNT(*) FROM content c WHERE files != (SELECT COUNT(*) FROM file WHERE content_id = c.id AND state = 'indexed')") ?? 0
         if miscounted > 0 { findings.append("\(miscounted) pictures have a wrong count of their files") }
+        let uncounted = try Int.fetchOne(
+            self, sql: "SELECT COUNT(*) FROM identity i WHERE vectors != (SELECT COUNT(*) FROM vector WHERE identity_id = i.id)") ?? 0
+        if uncounted > 0 { findings.append("\(uncounted) embedders have a wrong count of their vectors") }
         return findings
     }
 }

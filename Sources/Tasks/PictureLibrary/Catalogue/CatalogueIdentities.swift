@@ -62,7 +62,7 @@ extension Database {
     }
 
     func vectorCount(identity id: Int64) throws -> Int {
-        try Int.fetchOne(self, sql: "SELECT COUNT(*) FROM vector WHERE identity_id = ?", arguments: [id]) ?? 0
+        try Int.fetchOne(self, sql: "SELECT vectors FROM identity WHERE id = ?", arguments: [id]) ?? 0
     }
 
     /// Pictures that can be shown and that this identity hasn't embedded, those aside whose files it couldn't.

@@ -63,12 +63,12 @@ extension Database {
         try Row.fetchAll(self, sql: "SELECT \(FileRow.columns) FROM file WHERE content_id = ? ORDER BY id", arguments: [id]).map(FileRow.init)
     }
 
-    /// Files at `path` or beneath it.
-    func files(at path: FilePath) throws -> [FileRow] {
+    /// Files at `path` or beneath it, by path; with `after` and `limit` a page of them.
+    func files(at path: FilePath, after: FilePath? = nil, limit: Int = -1) throws -> [FileRow] {
         let range = path.beneath
         return try Row.fetchAll(
-            self, sql: "SELECT \(FileRow.columns) FROM file WHERE path = ? OR (path >= ? AND path < ?) ORDER BY path",
-            arguments: [path.data, range.from, range.to]
+            self, sql: "SELECT \(FileRow.columns) FROM file WHERE (path = ? OR (path >= ? AND path < ?)) AND path > ? ORDER BY path LIMIT ?",
+            arguments: [path.data, range.from, range.to, after?.data ?? Data(), limit]
         ).map(FileRow.init)
     }
 

@@ -81,6 +81,7 @@ enum CatalogueSchema {
             digest TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
             dimension INTEGER NOT NULL, embeds_text INTEGER NOT NULL,
             folder TEXT NOT NULL UNIQUE, created_at REAL NOT NULL,
+            vectors INTEGER NOT NULL DEFAULT 0,
             active INTEGER NOT NULL DEFAULT 0
         );
         CREATE UNIQUE INDEX identity_active ON identity(active) WHERE active = 1;
@@ -90,6 +91,12 @@ enum CatalogueSchema {
             PRIMARY KEY (identity_id, content_id)
         ) WITHOUT ROWID;
         CREATE INDEX vector_content ON vector(content_id);
+        CREATE TRIGGER vector_added AFTER INSERT ON vector BEGIN
+            UPDATE identity SET vectors = vectors + 1 WHERE id = new.identity_id;
+        END;
+        CREATE TRIGGER vector_removed AFTER DELETE ON vector BEGIN
+            UPDATE identity SET vectors = vectors - 1 WHERE id = old.identity_id;
+        END;
         CREATE TABLE counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO counter VALUES ('content', 1);
         """

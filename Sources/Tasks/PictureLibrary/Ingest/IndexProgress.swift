@@ -1,7 +1,7 @@
 import Imaging
 
 /// How to index.
-public struct IndexOptions: Sendable {
+public struct IndexingOptions: Sendable {
     /// Pictures embedded at once, and made durable together.
     public var batchSize = 16
     /// Threads that read and decode; 0 is one for each core.

@@ -15,7 +15,7 @@ struct IngestCommitter {
     let embedder: any Embedder
     let identity: Int64
     let claims: HashClaims
-    let options: IndexOptions
+    let options: IndexingOptions
     let report: (FilePath, FileProblem) -> Void
 
     private(set) var progress = IndexProgress()
@@ -34,7 +34,7 @@ struct IngestCommitter {
 
     init(
         database: CatalogueDatabase, index: any NearestNeighborIndex, embedder: any Embedder, identity: Int64, claims: HashClaims,
-        options: IndexOptions, report: @escaping (FilePath, FileProblem) -> Void
+        options: IndexingOptions, report: @escaping (FilePath, FileProblem) -> Void
     ) {
         self.database = database
         self.index = index

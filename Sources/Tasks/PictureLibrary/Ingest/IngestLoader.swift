@@ -9,7 +9,7 @@ struct IngestLoader: Sendable {
     let embedder: any Embedder
     let identity: Int64
     let claims: HashClaims
-    let options: IndexOptions
+    let options: IndexingOptions
 
     func load(_ job: IngestJob) throws(LibraryError) -> LoadedFile {
         var file = job.file

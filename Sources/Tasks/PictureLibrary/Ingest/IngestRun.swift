@@ -17,7 +17,7 @@ final class IngestRun: Sendable {
     let identity: Int64
     let roots: [FilePath]
     let excluded: [FilePath]
-    let options: IndexOptions
+    let options: IndexingOptions
     let onEvent: @Sendable (IndexEvent) -> Void
 
     private let claims = HashClaims()
@@ -29,7 +29,7 @@ final class IngestRun: Sendable {
 
     init(
         database: CatalogueDatabase, index: any NearestNeighborIndex, embedder: any Embedder, identity: Int64, roots: [FilePath],
-        excluding excluded: [FilePath], options: IndexOptions, onEvent: @escaping @Sendable (IndexEvent) -> Void
+        excluding excluded: [FilePath], options: IndexingOptions, onEvent: @escaping @Sendable (IndexEvent) -> Void
     ) {
         self.database = database
         self.index = index
@@ -141,27 +141,38 @@ final class IngestRun: Sendable {
         return (committer.progress, isCancelled)
     }
 
+    private func page(of root: FilePath, after last: FilePath?) throws(LibraryError) -> [FileRow]? {
+        try database.read { try $0.files(at: root, after: last, limit: 10_000) }
+    }
+
     /// Marks files that are gone, keeps those that can't be reached now, and records which folders had problems.
     private func settleMissing(seen: Set<Int64>, troubles: [(FilePath, FileProblem)]) throws -> (deleted: Int, unreachable: Int) {
         var missing = MissingFiles()
         var deleted: [Int64] = []
         var unreachable = 0
         for root in roots {
-            let rows = try database.read { try $0.files(at: root) }
-            for row in rows where row.state != .missing && !seen.contains(row.id) {
-                switch missing.verdict(on: row, under: root) {
-                case .present: continue
-                case .deleted: deleted.append(row.id)
-                case .unreachable: unreachable += 1
+            var last: FilePath?
+            // In pages: a library may know millions of files.
+            while let rows = try page(of: root, after: last), let end = rows.last {
+                last = end.path
+                for row in rows where row.state != .missing && !seen.contains(row.id) {
+                    switch missing.verdict(on: row, under: root) {
+                    case .present: continue
+                    case .deleted: deleted.append(row.id)
+                    case .unreachable: unreachable += 1
+                    }
                 }
             }
         }
         let (gone, time, roots) = (deleted, options.date(), roots)
-        try database.write { database in
+        let unused = try database.write { database in
             for id in gone { try database.markMissing(id, at: time) }
             for root in roots { try database.recordRoot(root, at: time) }
             for (path, problem) in troubles { try database.recordFolderProblem(path, problem, at: time) }
+            return try database.removeUnusedContents()
         }
+        // What changed files held before. Other embedders' indexes follow when they are used next.
+        if !unused.isEmpty { try index.remove(ids: unused) }
         return (deleted.count, unreachable)
     }
 }

@@ -6,7 +6,7 @@ struct IngestWalker: Sendable {
     let database: CatalogueDatabase
     let roots: [FilePath]
     let excluded: [FilePath]
-    let options: IndexOptions
+    let options: IndexingOptions
 
     /// Calls `job` for every file until that returns false; returns the ids of known files that were seen.
     func walk(job: (IngestJob) -> Bool, problem: (FilePath, FileProblem) -> Void, found: (Int) -> Void) throws(LibraryError) -> Set<Int64> {
