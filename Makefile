@@ -1,0 +1,63 @@
+# Sensorium. `make demo` and `make test` each do all that is needed on a fresh Debian 12 machine with Swift 6.3.
+
+BUILD := .build
+# Tests see internals, which is another way to compile: a folder of their own, so that neither build undoes the other.
+TEST_BUILD := .build/testing
+SENSORIUM := $(BUILD)/release/sensorium
+PREFIX ?= /usr/local
+# Real weights that the demo and the tests use. `make test WEIGHTS=` does without; the tests that want them then say so.
+WEIGHTS ?= dinov2-small clip-vit-b16-vision
+DEMO_WEIGHTS ?= dinov2-small
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build weights demo test bench format lint docs man install clean
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install what the build needs (as root or with sudo; says what and why)
+	@tools/setup.sh
+
+build: setup ## build the release binary
+	swift build -c release --scratch-path $(BUILD) --product sensorium
+
+weights: build ## fetch the real weights (checked against pinned digests, kept in the user's cache)
+	@for name in $(WEIGHTS); do $(SENSORIUM) models pull $$name || exit 1; done
+
+demo: ## set up, build, index a real collection and search it
+	@tools/setup.sh --demo
+	swift build -c release --scratch-path $(BUILD) --product sensorium
+	@for name in $(DEMO_WEIGHTS); do $(SENSORIUM) models pull $$name || exit 1; done
+	@tools/demo.sh $(SENSORIUM)
+
+test: setup ## set up, build and run every test
+	swift test list -c release --scratch-path $(TEST_BUILD) > /dev/null
+	@for name in $(WEIGHTS); do $(TEST_BUILD)/release/sensorium models pull $$name || exit 1; done
+	swift test -c release --scratch-path $(TEST_BUILD) --skip-build
+
+bench: weights ## measure against the peers (needs the reference environment; see Benchmarks/README.md)
+	@Benchmarks/run.sh $(SENSORIUM)
+
+format: ## rewrite the Swift sources in the project's format
+	swift format format --in-place --parallel --recursive Package.swift Sources Tests
+
+lint: ## say where the format differs
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+docs: build ## write MODELS.md from the catalogue
+	$(SENSORIUM) models list --markdown > MODELS.md
+
+man: build ## write the manual page and the shells' completions to dist/
+	@mkdir -p dist
+	$(SENSORIUM) manual > dist/sensorium.1
+	@for shell in bash zsh fish; do $(SENSORIUM) --generate-completion-script $$shell > dist/sensorium.$$shell || exit 1; done
+
+install: man ## install the binary, the manual page and completions under PREFIX (/usr/local)
+	install -D -m 755 $(SENSORIUM) $(DESTDIR)$(PREFIX)/bin/sensorium
+	install -D -m 644 dist/sensorium.1 $(DESTDIR)$(PREFIX)/share/man/man1/sensorium.1
+	install -D -m 644 dist/sensorium.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sensorium
+	install -D -m 644 dist/sensorium.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sensorium
+	install -D -m 644 dist/sensorium.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sensorium.fish
+
+clean: ## remove what was built and the demo's folder
+	rm -rf $(BUILD) dist demo

@@ -1,0 +1,58 @@
+import Foundation
+import Imaging
+import PictureLibrary
+
+/// Hits, as a table on a terminal, as `score<TAB>path` lines elsewhere, or as JSON lines.
+struct HitOutput {
+    let output: OutputOptions
+    let console = Console.standard
+
+    func show(_ hits: [SearchHit]) {
+        if output.json {
+            for hit in hits { console.line(Self.json(hit).text) }
+        } else if console.isTerminal {
+            for line in Self.table(hits).lines(width: console.width, colors: console.colors) { console.line(line) }
+        } else {
+            for hit in hits { console.line(bytes: Array((NumberText.fixed(hit.score, 4) + "\t").utf8) + hit.path.bytes) }
+        }
+    }
+
+    static func table(_ hits: [SearchHit]) -> Table {
+        var table = Table([
+            Table.Column(title: "#", alignment: .right), Table.Column(title: "score", alignment: .right), Table.Column(title: "by"),
+            Table.Column(title: "size", alignment: .right), Table.Column(title: "title", gives: .end), Table.Column(title: "path", gives: .front),
+        ])
+        for hit in hits {
+            table.add([
+                String(hit.rank), NumberText.fixed(hit.score, 4), reason(hit), "\(hit.width)x\(hit.height)", hit.title ?? "", hit.path.display,
+            ])
+        }
+        return table
+    }
+
+    /// What brought a hit up.
+    static func reason(_ hit: SearchHit) -> String {
+        var parts: [String] = []
+        if let similarity = hit.similarity, hit.vectorRank != nil { parts.append("look " + NumberText.fixed(similarity, 2)) }
+        if hit.textRank != nil { parts.append("text") }
+        if hit.colorScore != nil { parts.append("colour") }
+        return parts.joined(separator: " + ")
+    }
+
+    static func json(_ hit: SearchHit) -> JSONLine {
+        var line = JSONLine()
+        line.add("rank", hit.rank)
+        line.add("score", hit.score)
+        line.add("path", hit.path)
+        line.add("title", hit.title)
+        line.add("width", hit.width)
+        line.add("height", hit.height)
+        line.add("similarity", hit.similarity)
+        line.add("vector_rank", hit.vectorRank)
+        line.add("text_rank", hit.textRank)
+        line.add("text_score", hit.textScore)
+        line.add("color_score", hit.colorScore)
+        if !hit.copies.isEmpty { line.add("copies", hit.copies.map(\.display)) }
+        return line
+    }
+}

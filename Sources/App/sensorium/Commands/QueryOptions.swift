@@ -1,0 +1,95 @@
+import ArgumentParser
+import Foundation
+import Imaging
+import PictureLibrary
+import Pipelines
+
+/// What to look for, as the command line says it.
+struct QueryOptions: ParsableArguments {
+    @Argument(help: "Words and pictures, weighted as in \"2: sunset\", added with + and taken away with -.", completion: .file())
+    var terms: [String] = []
+
+    @Option(name: .long, help: ArgumentHelp("A picture to look for; may be given several times.", valueName: "file"), completion: .file())
+    var image: [String] = []
+
+    @Option(name: [.customShort("k"), .customLong("limit")], help: ArgumentHelp("Most hits.", valueName: "n"))
+    var limit = 20
+
+    @Option(name: .long, help: ArgumentHelp("Leave out hits below this similarity (or score, without vectors).", valueName: "x"))
+    var minScore: Double?
+
+    @Option(name: .customLong("where"), help: ArgumentHelp("A filter, as \"width >= 1000 and format = jpeg and taken > 2020\".", valueName: "filter"))
+    var filter: String?
+
+    @Option(name: .long, help: ArgumentHelp("Pictures with this colour: #rrggbb, #rgb or a name.", valueName: "colour"))
+    var color: String?
+
+    @Option(name: .customLong("in"), help: ArgumentHelp("Only pictures in this folder or beneath it.", valueName: "folder"), completion: .directory)
+    var folder: String?
+
+    @Option(name: .long, help: ArgumentHelp("How much matching words count beside the look of pictures (0: not at all).", valueName: "x"))
+    var textWeight = 1.0
+
+    func validate() throws {
+        guard (1...Query.largestLimit).contains(limit) else { throw ValidationError("-k must be 1 to \(Query.largestLimit).") }
+        guard textWeight >= 0, textWeight.isFinite else { throw ValidationError("--text-weight must be 0 or more.") }
+        if terms.isEmpty && image.isEmpty && color == nil && filter == nil && folder == nil {
+            throw ValidationError("Say what to look for: words, --image, --color, --where or --in.")
+        }
+    }
+
+    func query() throws -> Query {
+        var query = Query(limit: limit, minScore: minScore, textWeight: textWeight)
+        if !terms.isEmpty || !image.isEmpty { query.terms = try QueryExpression.parse(terms, images: image) }
+        query.filter = try filter.map { expression throws(WhereError) in try WhereFilter(expression) }
+        query.color = try color.map { text throws(LibraryError) in try ColorQuery(text) }
+        query.folder = folder.map { FilePath($0) }
+        return query
+    }
+}
+
+/// Answers queries on one library; the model is loaded when the first query needs it.
+struct Searcher {
+    let library: Library
+    /// A model that the user named.
+    let model: String?
+    private var loaded: ModelEmbedder?
+    private var hasRemarked = false
+
+    init(library: Library, model: String?) {
+        self.library = library
+        self.model = model
+    }
+
+    mutating func search(_ query: Query, remark: (String) -> Void) throws -> [SearchHit] {
+        let active = try library.activeIdentity()
+        let embedder = try embedder(for: query, active)
+        if embedder == nil, !hasRemarked, Self.hasWords(query) {
+            hasRemarked = true
+            let reason = active.map { "\($0.name) has no text tower" } ?? "no model has been used yet"
+            remark("words are looked up in titles, tags and names (\(reason)); with --model and a dual encoder they are compared with the pictures")
+        }
+        return try library.search(query, embedder: embedder)
+    }
+
+    /// nil where the catalogue and the stored vectors can answer: loading a model takes longer than the search.
+    private mutating func embedder(for query: Query, _ active: EmbedderIdentity?) throws -> ModelEmbedder? {
+        let hasPictures = query.terms.contains { if case .picture = $0.subject { true } else { false } }
+        if let loaded { return loaded }
+        if let model {
+            guard !query.terms.isEmpty else { return nil }
+            loaded = try ModelPlace(model).embedder()
+            return loaded
+        }
+        let needsWords = Self.hasWords(query) && active?.embedsText == true
+        let needsPictures = try hasPictures && !library.answersWithoutEmbedder(query)
+        guard needsWords || needsPictures else { return nil }
+        guard let active else { throw LibraryError.noActiveIndex(path: library.path.display) }
+        loaded = try RememberedModels(library: library.path).embedder(of: active)
+        return loaded
+    }
+
+    private static func hasWords(_ query: Query) -> Bool {
+        query.terms.contains { if case .words = $0.subject { true } else { false } }
+    }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import Foundation
+import PictureLibrary
+
+struct SearchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search",
+        abstract: "Finds pictures by words, pictures, colour and filters.",
+        discussion: """
+            Words match titles, descriptions, tags and names of files, in English, Chinese and other languages. With a dual \
+            encoder (CLIP, Chinese-CLIP, SigLIP) they are also compared with the pictures themselves. Pictures are compared by \
+            their vectors. Several rankings are fused by their ranks.
+
+            On a terminal hits are a table; elsewhere each is a line "score<TAB>path". Status 1 means that nothing was found.
+
+            FILTERS (--where) compare \(WhereFilter.fields.joined(separator: ", ")) with =, !=, <, <=, >, >=, ~ (contains), \
+            joined by and, or, not and brackets.
+
+            EXAMPLES
+              sensorium search "a red bicycle"
+              sensorium search "红色的自行车"
+              sensorium search --image bike.jpg
+              sensorium search "2: sunset" + beach.jpg - people
+              sensorium search dog --where "width >= 1000 and format = jpeg and taken > 2020-01-01"
+              sensorium search --color "#c02020" --in ~/Pictures/2024
+              sensorium search flower -k 100 | cut -f 2
+              sensorium search flower --html flowers.html
+            """)
+
+    @OptionGroup var queryOptions: QueryOptions
+    @OptionGroup var libraryOptions: LibraryOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name; the library must be indexed with it.")
+    var model: String?
+
+    @Option(name: .long, help: ArgumentHelp("Write a page with the hits' pictures, too.", valueName: "file"), completion: .file())
+    var html: String?
+
+    func run() throws {
+        let query = try queryOptions.query()
+        var searcher = Searcher(library: try libraryOptions.open(), model: model)
+        let hits = try searcher.search(query, remark: output.remark)
+        HitOutput(output: output).show(hits)
+        if let html {
+            let title = SearchDescription(queryOptions).text
+            try ContactSheet(title: "Sensorium: \(title)", sections: [SheetSection(title: title, note: nil, query: query, hits: hits)]).write(to: html)
+            output.remark("wrote \(html)")
+        }
+        guard !hits.isEmpty else {
+            output.remark("nothing found")
+            throw Failure(.partial)
+        }
+    }
+}
+
+/// A query in words, for headings.
+struct SearchDescription {
+    let text: String
+
+    init(_ options: QueryOptions) {
+        var parts: [String] = []
+        if !options.terms.isEmpty { parts.append(options.terms.joined(separator: " ")) }
+        parts += options.image.map { "like \($0)" }
+        if let color = options.color { parts.append("colour \(color)") }
+        if let filter = options.filter { parts.append("where \(filter)") }
+        if let folder = options.folder { parts.append("in \(folder)") }
+        text = parts.joined(separator: " · ")
+    }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Foundation
+import Imaging
+import PictureLibrary
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Tells what the library holds, what failed, and whether it is sound.",
+        discussion: """
+            EXAMPLES
+              sensorium status
+              sensorium status --errors
+              sensorium status --verify
+              sensorium status --errors --json
+            """)
+
+    @Flag(name: .long, help: "List the files that couldn't be indexed, with the reason.")
+    var errors = false
+
+    @Flag(name: .long, help: "Read all of the catalogue and the indexes and check them, checksums included.")
+    var verify = false
+
+    @OptionGroup var libraryOptions: LibraryOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let library = try libraryOptions.open()
+        if errors { return try list(library.problems()) }
+        let status = try library.status()
+        if output.json { Console.standard.line(Self.json(status).text) } else { show(status) }
+        if verify { try check(library) }
+    }
+
+    private func check(_ library: Library) throws {
+        let findings = try library.verify()
+        for finding in findings { Console.standard.complain(finding) }
+        guard findings.isEmpty else { throw Failure(.unusable) }
+        output.remark("sound: catalogue, text index and vectors agree, and every checksum is right")
+    }
+
+    private func list(_ problems: [ProblemEntry]) {
+        let console = Console.standard
+        for entry in problems {
+            if output.json {
+                var line = JSONLine()
+                line.add("path", entry.path)
+                line.add("kind", entry.problem.kind.rawValue)
+                line.add("reason", entry.problem.reason)
+                line.add("time", entry.time.ISO8601Format())
+                line.add("still_indexed", entry.isStillIndexed)
+                console.line(line.text)
+            } else {
+                console.line(bytes: entry.path.bytes + Array("\t\(entry.problem.kind.rawValue)\t\(TextWidth.printable(entry.problem.reason))".utf8))
+            }
+        }
+        if problems.isEmpty { output.remark("no file has failed") }
+    }
+
+    private func show(_ status: LibraryStatus) {
+        let console = Console.standard
+        func fact(_ name: String, _ value: String) {
+            console.line(Style.dim.apply(TextWidth.padded(name, to: 10), console.colors) + TextWidth.printable(value))
+        }
+        fact("library", status.path.display)
+        for root in status.roots { fact("folder", root.display) }
+        let copies = status.files - status.pictures
+        fact("pictures", NumberText.grouped(status.pictures) + (copies > 0 ? " in \(NumberText.grouped(status.files)) files" : ""))
+        if status.problems > 0 { fact("failed", "\(NumberText.grouped(status.problems)) (`sensorium status --errors` lists them)") }
+        if status.missing > 0 { fact("gone", NumberText.grouped(status.missing)) }
+        for index in status.indexes {
+            var parts = [index.identity.name, "\(index.identity.dimension) dimensions", "\(NumberText.grouped(index.vectors)) vectors"]
+            if index.pending > 0 { parts.append("\(NumberText.grouped(index.pending)) to go") }
+            parts.append(NumberText.bytes(index.bytes))
+            parts.append(index.identity.embedsText ? "pictures and words" : "pictures only")
+            fact(index.isActive ? "index *" : "index", parts.joined(separator: ", "))
+        }
+        fact("catalogue", NumberText.bytes(status.catalogueBytes))
+        if let run = status.lastRun { fact("last run", "\(run.started.ISO8601Format()), \(run.outcome)") }
+    }
+
+    private static func json(_ status: LibraryStatus) -> JSONLine {
+        var line = JSONLine()
+        line.add("library", status.path)
+        line.add("roots", status.roots.map(\.display))
+        line.add("files", status.files)
+        line.add("pictures", status.pictures)
+        line.add("failed", status.failed)
+        line.add("missing", status.missing)
+        line.add("problems", status.problems)
+        line.add("indexes", status.indexes.map { index in
+            var line = JSONLine()
+            line.add("model", index.identity.name)
+            line.add("digest", index.identity.digest)
+            line.add("dimension", index.identity.dimension)
+            line.add("embeds_text", index.identity.embedsText)
+            line.add("active", index.isActive)
+            line.add("vectors", index.vectors)
+            line.add("pending", index.pending)
+            line.add("bytes", Int(index.bytes))
+            return line
+        })
+        line.add("catalogue_bytes", Int(status.catalogueBytes))
+        line.add("last_run", status.lastRun?.outcome)
+        return line
+    }
+}

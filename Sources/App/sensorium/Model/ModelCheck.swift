@@ -1,0 +1,46 @@
+import Foundation
+import Imaging
+import ModelKit
+import Tensors
+
+/// Tries a loaded model on a picture and a sentence of its own making.
+struct ModelCheck {
+    let summary: String
+
+    /// Throws a `Failure` where a result isn't a finite vector of the promised length.
+    init(_ model: LoadedModel) throws {
+        var parts = [model.family]
+        let picture = try Self.gradient()
+        if let image = model.image {
+            try Self.check(image.embed([image.prepare(picture)]), [1, image.dimension], "the picture's vector")
+            parts.append("pictures to \(image.dimension) dimensions")
+        }
+        if let text = model.text, model.textAbsence == nil {
+            try Self.check(text.embed(texts: ["a photo of a cat"]), [1, text.dimension], "the text's vector")
+            parts.append("words to \(text.dimension) dimensions")
+        } else if let absence = model.textAbsence {
+            parts.append("no words (\(absence))")
+        }
+        if let classifier = model.classifier {
+            let logits = try classifier.logits([classifier.prepare(picture)])
+            try Self.check(logits, [1, logits.shape.last ?? 0], "the classes' scores")
+            parts.append("\(logits.shape.last ?? 0) classes")
+        }
+        summary = parts.joined(separator: ", ")
+    }
+
+    private static func gradient() throws -> Picture {
+        let side = 256
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(side * side * 3)
+        for y in 0..<side {
+            for x in 0..<side { pixels += [UInt8(x), UInt8(y), UInt8((x + y) / 2)] }
+        }
+        return try Picture(width: side, height: side, pixels: pixels)
+    }
+
+    private static func check(_ tensor: Tensor, _ shape: [Int], _ what: String) throws {
+        guard tensor.shape == shape else { throw Failure(.unusable, "\(what) has shape \(tensor.shape), expected \(shape)") }
+        guard tensor.floats().allSatisfy(\.isFinite) else { throw Failure(.unusable, "\(what) holds numbers that aren't finite: the weights are damaged") }
+    }
+}

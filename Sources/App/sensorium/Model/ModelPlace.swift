@@ -1,0 +1,46 @@
+import Catalog
+import Foundation
+import Imaging
+import ModelKit
+import Pipelines
+
+/// Where a model is that a user named: a folder, a single checkpoint file, or a name of the catalogue that was fetched.
+struct ModelPlace {
+    /// As remembered for a library: a catalogue name, or an absolute path.
+    let spec: String
+    let path: String
+    /// For people: the catalogue name or the file's.
+    let name: String
+    let package: ModelPackage?
+    let cache: ModelCache
+
+    /// Throws a `Failure` that says what to do about a model that isn't there.
+    init(_ named: String, cache: ModelCache = ModelCache()) throws {
+        self.cache = cache
+        guard !named.isEmpty else { throw Failure(.usage, "--model is empty: give a folder, a checkpoint file or a name from `sensorium models list`") }
+        if FileManager.default.fileExists(atPath: named) {
+            let absolute = FilePath(named).absolute().display
+            (spec, path, name, package) = (absolute, absolute, FilePath(absolute).name.display, nil)
+        } else if let known = ModelPackage.named(named) {
+            guard cache.has(known) else { throw Failure(.unusable, "the model \(named) isn't here yet: run `sensorium models pull \(named)`") }
+            (spec, path, name, package) = (named, cache.path(of: known), named, known)
+        } else {
+            let models = ModelPackage.all.filter { !$0.name.contains("/") }.map(\.name).joined(separator: ", ")
+            throw Failure(.unusable, "\(named): no such file or folder, and no model of that name; `sensorium models pull` knows \(models)")
+        }
+    }
+
+    /// Vocabularies that some checkpoints take for granted.
+    private var vocabularies: URL? {
+        let folder = cache.root + "/vocabularies"
+        return FileManager.default.fileExists(atPath: folder) ? URL(fileURLWithPath: folder, isDirectory: true) : nil
+    }
+
+    func load() throws -> LoadedModel { try Catalog.load(path: path, vocabularies: vocabularies) }
+
+    func folder() throws -> ModelFolder { try ModelFolder(path: path, vocabularies: vocabularies) }
+
+    func embedder() throws -> ModelEmbedder {
+        try ModelEmbedder(load(), name: name, weightsDigest: ModelDigest(cache: cache).digest(of: self))
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Imaging
+import PictureLibrary
+import Synchronization
+
+/// Shows how an indexing run goes on: a line that is drawn again on a terminal, plain lines now and then elsewhere, or JSON lines.
+final class ProgressReport: Sendable {
+    enum Form { case live, plain, json, quiet }
+
+    private struct State {
+        var lastShown = -Double.infinity
+        var isDrawn = false
+    }
+
+    private let form: Form
+    private let console: Console
+    private let state = Mutex(State())
+
+    init(form: Form, console: Console = .standard) {
+        self.form = form
+        self.console = console
+    }
+
+    convenience init(_ output: OutputOptions) {
+        let console = Console.standard
+        self.init(form: output.json ? .json : output.quiet ? .quiet : console.errorIsTerminal ? .live : .plain, console: console)
+    }
+
+    func show(_ event: IndexEvent) {
+        switch event {
+        case .progress(let progress): show(progress)
+        case .problem(let path, let problem): show(problem, of: path)
+        }
+    }
+
+    /// Takes the live line away, so that other lines can follow.
+    func clear() {
+        state.withLock { state in
+            if state.isDrawn { console.draw("\r\u{1B}[K") }
+            state.isDrawn = false
+        }
+    }
+
+    private func show(_ progress: IndexProgress) {
+        switch form {
+        case .quiet: return
+        // Every line acknowledges what it counts, so none is left out.
+        case .json: console.line(Self.json(progress).text)
+        case .live:
+            state.withLock { state in
+                guard progress.elapsed - state.lastShown >= 0.1 else { return }
+                state.lastShown = progress.elapsed
+                state.isDrawn = true
+                console.draw("\r\u{1B}[K" + TextWidth.cut(Self.line(progress), to: console.width - 1))
+            }
+        case .plain:
+            state.withLock { state in
+                guard progress.elapsed - state.lastShown >= 5, progress.elapsed > 1 else { return }
+                state.lastShown = progress.elapsed
+                console.error(Self.line(progress))
+            }
+        }
+    }
+
+    private func show(_ problem: FileProblem, of path: FilePath) {
+        if form == .json {
+            var line = JSONLine()
+            line.add("event", "problem")
+            line.add("path", path)
+            line.add("kind", problem.kind.rawValue)
+            line.add("reason", problem.reason)
+            console.line(line.text)
+        } else {
+            clear()
+            let name = TextWidth.printable(path.display)
+            let reason = problem.reason.hasPrefix(path.display + ": ") ? String(problem.reason.dropFirst(path.display.count + 2)) : problem.reason
+            console.complain("\(name): \(TextWidth.printable(reason))")
+        }
+    }
+
+    /// `312 of 1,024 pictures (30%), 41.2/s, 0:17 left, 3 failed`.
+    static func line(_ progress: IndexProgress) -> String {
+        let of = progress.isWalking ? " of \(NumberText.grouped(progress.found)) found so far" : " of \(NumberText.grouped(progress.found)) files"
+        var parts = [NumberText.grouped(progress.done) + of]
+        if !progress.isWalking, progress.found > 0 { parts[0] += " (\(progress.done * 100 / progress.found)%)" }
+        if progress.rate > 0 { parts.append(NumberText.fixed(progress.rate, 1) + "/s") }
+        if let remaining = progress.remaining { parts.append(NumberText.duration(remaining) + " left") }
+        if progress.failed > 0 { parts.append("\(NumberText.grouped(progress.failed)) failed") }
+        return parts.joined(separator: ", ")
+    }
+
+    static func json(_ progress: IndexProgress, event: String = "progress") -> JSONLine {
+        var line = JSONLine()
+        line.add("event", event)
+        line.add("found", progress.found)
+        line.add("walking", progress.isWalking)
+        line.add("embedded", progress.embedded)
+        line.add("unchanged", progress.unchanged)
+        line.add("duplicates", progress.duplicates)
+        line.add("moved", progress.moved)
+        line.add("failed", progress.failed)
+        line.add("missing", progress.missing)
+        line.add("unreachable", progress.unreachable)
+        line.add("seconds", progress.elapsed)
+        line.add("rate", progress.rate)
+        line.add("remaining", progress.remaining)
+        return line
+    }
+}
