@@ -1,4 +1,5 @@
 // swift-tools-version: 6.1
+import Foundation
 import PackageDescription
 
 // One loop sets the flags of every target: Swift 6 language mode, warnings as errors in our code,
@@ -7,14 +8,36 @@ let swiftFlags: [SwiftSetting] = [
     .swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"]), .enableUpcomingFeature("ExistentialAny"),
 ]
 
-func library(_ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: needs.map { .init(stringLiteral: $0) } + products, path: "Sources/\(folder)/\(name)",
-            exclude: [], swiftSettings: swiftFlags)
+/// What lies in a target's folder beside its source: references in Python, stored outputs and fixtures. Tests read them from the
+/// checkout.
+func data(in path: String) -> [String] {
+    let root = URL(fileURLWithPath: Context.packageDirectory).appendingPathComponent(path)
+    var found: [String] = []
+    func walk(_ folder: URL, _ prefix: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path))?.sorted() ?? [] {
+            let place = folder.appendingPathComponent(name)
+            if ["golden", "fixtures", "Fixtures"].contains(name) || name.hasSuffix(".py") || name == "__pycache__" {
+                found.append(prefix + name)
+            } else if (try? FileManager.default.attributesOfItem(atPath: place.path))?[.type] as? FileAttributeType == .typeDirectory {
+                walk(place, prefix + name + "/")
+            }
+        }
+    }
+    walk(root, "")
+    return found
 }
 
-func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
-    .testTarget(name: name + "Tests", dependencies: ([name, "TestSupport"] + needs).map { .init(stringLiteral: $0) } + products,
-                path: "Tests/\(name)Tests", resources: resources, swiftSettings: swiftFlags)
+func library(_ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
+    let path = "Sources/\(folder)/\(name)"
+    return .target(
+        name: name, dependencies: needs.map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path), swiftSettings: swiftFlags)
+}
+
+func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
+    let path = "Tests/\(name)Tests"
+    return .testTarget(
+        name: name + "Tests", dependencies: ([name] + needs).map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path),
+        swiftSettings: swiftFlags)
 }
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -39,7 +62,7 @@ let package = Package(
         library("Layers", "Core", ["Tensors", "Checkpoints"]),
 
         library("Tokenizers", "Input"),
-        library("Imaging", "Input", ["Tensors", "CVips"]),
+        library("Imaging", "Input", ["Tensors", "CVips", "CKernels"]),
 
         library("ModelKit", "Models", ["Layers", "Imaging", "Tokenizers"]),
         library("Vision", "Models", ["ModelKit"]),
@@ -48,15 +71,18 @@ let package = Package(
         library("Catalog", "Models", ["Vision", "Text", "DualEncoder"]),
 
         library("Pipelines", "Tasks", ["ModelKit"]),
-        library("VectorIndex", "Tasks", ["Tensors"]),
-        library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex"], products: [grdb]),
+        library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
+        library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(name: "sensorium", dependencies: ["Catalog", "PictureLibrary", "Pipelines", arguments],
                           path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(name: "TestSupport", dependencies: ["Checkpoints", "ModelKit", "VectorIndex"], path: "Sources/TestSupport",
                 swiftSettings: swiftFlags),
-        tests("Tensors"), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging"), tests("Catalog"),
-        tests("VectorIndex"), tests("PictureLibrary"), tests("sensorium"),
+        .executableTarget(name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
+
+        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging"),
+        tests("Catalog", ["Pipelines", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("sensorium", ["TestSupport"]),
     ]
 )
