@@ -88,6 +88,15 @@ public struct ONNXNode: Sendable {
     public let inputs: [String]
     public let outputs: [String]
     public let attributes: [String: ONNXAttribute]
+
+    public init(name: String, operation: String, domain: String, inputs: [String], outputs: [String], attributes: [String: ONNXAttribute]) {
+        self.name = name
+        self.operation = operation
+        self.domain = domain
+        self.inputs = inputs
+        self.outputs = outputs
+        self.attributes = attributes
+    }
 }
 
 public enum ONNXAttribute: Sendable {

@@ -26,7 +26,12 @@ public struct ShardedFile: TensorSource {
             guard !file.isEmpty, !file.contains("/"), !file.contains("\0"), file != ".." else {
                 throw .config(file: path, field: "weight_map", found: "\"\(file.prefix(80))\"", expected: "file names without a folder")
             }
-            shards[file] = try CheckpointFile.open(file: (folder as NSString).appendingPathComponent(file))
+            let shard = (folder as NSString).appendingPathComponent(file)
+            // An index that names an index, perhaps itself, would have no end.
+            guard try CheckpointFile.format(of: shard) != .index else {
+                throw .config(file: path, field: "weight_map", found: "\"\(file.prefix(80))\", an index", expected: "files with tensors")
+            }
+            shards[file] = try CheckpointFile.open(file: shard)
         }
         var entries: [TensorEntry] = []
         for (name, file) in place {

@@ -35,7 +35,7 @@ struct StridedView {
             baseShape = full.map { shape[$0] }
             order = shape.indices.map { axis in full.firstIndex(of: axis) ?? 0 }
         } else {
-            guard distinct <= available else {
+            guard count == 0 || distinct <= available else {
                 throw .unsupported(file: file, key: key, found: "a view of overlapping windows", advice: "save tensor.contiguous() instead")
             }
             baseShape = count == 0 ? shape : [reach]

@@ -28,10 +28,11 @@ public struct Weights {
     /// Whether there is a tensor of this name or any tensor below it.
     public func has(_ name: String) -> Bool { loader.has(full(name)) || loader.hasChildren(full(name)) }
 
-    /// Children of `name` numbered from 0 without a gap: the number of layers.
+    /// Children of `name` numbered from 0 without a gap: the number of layers, or of tensors in a list.
     public func count(of name: String = "") -> Int {
+        let list = self[name]
         var count = 0
-        while loader.hasChildren(full(name).isEmpty ? "\(count)" : full(name) + ".\(count)") { count += 1 }
+        while list.has(String(count)) { count += 1 }
         return count
     }
 

@@ -31,9 +31,17 @@ extension ImageTransform {
             let newLong = scaled(side, long, short)
             return newLong <= longest ? oriented(side, newLong) : oriented(scaled(longest, side, newLong), longest)
         case let .within(boxHeight, boxWidth):
-            let scale = min(Double(boxHeight) / Double(height), Double(boxWidth) / Double(width))
-            return (max(1, Int(Double(width) * scale)), max(1, Int(Double(height) * scale)))
+            let ratios = (Double(height) / Double(boxHeight), Double(width) / Double(boxWidth))
+            return (shrunk(width, max(ratios.0, ratios.1)), shrunk(height, max(ratios.0, ratios.1)))
+        case let .covering(boxHeight, boxWidth):
+            let ratios = (Double(height) / Double(boxHeight), Double(width) / Double(boxWidth))
+            return (shrunk(width, min(ratios.0, ratios.1)), shrunk(height, min(ratios.0, ratios.1)))
         }
+    }
+
+    private func shrunk(_ side: Int, _ ratio: Double) -> Int {
+        let exact = Double(side) / ratio
+        return max(1, Int(convention == .torchvision ? exact.rounded(.toNearestOrEven) : exact))
     }
 
     /// `int(side * a / b)` as Python computes it: an exact product, then a division in double precision.
@@ -51,11 +59,11 @@ extension ImageTransform {
         }
     }
 
-    /// The middle of the picture, surrounded by black where it is too small.
+    /// The middle of the picture, surrounded by the fill where it is too small.
     func centerCropped(_ picture: Picture, _ crop: Crop) -> Picture {
         let x = offset(picture.width, crop.width), y = offset(picture.height, crop.height)
         if x == 0, y == 0, crop.width == picture.width, crop.height == picture.height { return picture }
-        var pixels = [UInt8](repeating: 0, count: crop.width * crop.height * 3)
+        var pixels = [UInt8](repeating: crop.fill, count: crop.width * crop.height * 3)
         let columns = max(0, -x)..<min(crop.width, picture.width - x)
         pixels.withUnsafeMutableBufferPointer { target in
             picture.pixels.withUnsafeBufferPointer { source in

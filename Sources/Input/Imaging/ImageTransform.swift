@@ -15,6 +15,8 @@ public struct ImageTransform: Sendable, Equatable {
         case shortestEdgeWithin(Int, longest: Int)
         /// The picture is made to fit into the box, keeping its shape.
         case within(height: Int, width: Int)
+        /// The picture is made to cover the box, keeping its shape.
+        case covering(height: Int, width: Int)
     }
 
     /// Which samples of the arithmetic the reference uses to resize.
@@ -29,29 +31,32 @@ public struct ImageTransform: Sendable, Equatable {
 
     /// How the reference rounds: sides that follow from others, odd margins of a crop, and the scaling of pixels.
     public enum Convention: String, Sendable, CaseIterable {
-        /// The longer side is truncated, margins are halved downwards, pixels are scaled in double precision.
+        /// Margins are halved downwards, sides are truncated, pixels are scaled in double precision.
         case transformers
-        /// The longer side is truncated, margins are halved to the nearest even, pixels are divided by 255 in single precision.
+        /// Margins are halved to the nearest even, boxes are rounded, pixels are divided by 255 in single precision (torchvision, open_clip).
         case torchvision
     }
 
     public struct Crop: Sendable, Equatable {
         public var height: Int
         public var width: Int
+        /// Grey value of what surrounds a picture that is smaller than the crop.
+        public var fill: UInt8
 
-        public init(height: Int, width: Int) {
+        public init(height: Int, width: Int, fill: UInt8 = 0) {
             self.height = height
             self.width = width
+            self.fill = fill
         }
     }
 
     public var resize: Resize?
     public var filter: ResizeFilter
-    /// A centre crop; a picture smaller than it is surrounded by black.
+    /// A centre crop; a picture smaller than it is surrounded by its fill.
     public var crop: Crop?
     /// Factor from 0...255 to the range that mean and deviation are of; nil leaves the values.
     public var rescaleFactor: Double?
-    /// Taken away after the subtraction of nothing else: `(value - mean) / deviation` for each channel; nil leaves the values.
+    /// `(value - mean) / deviation` for each channel, on rescaled values; nil takes nothing away and divides by nothing.
     public var mean: [Double]?
     public var deviation: [Double]?
     public var arithmetic: Arithmetic
@@ -98,7 +103,7 @@ public struct ImageTransform: Sendable, Equatable {
         case let .shortestEdge(side), let .shortestEdgeWithin(side, _): side
         // The shorter side isn't known before the picture is: the longer one bounds it.
         case let .longestEdge(side): side
-        case let .within(height, width): max(height, width)
+        case let .within(height, width), let .covering(height, width): max(height, width)
         case nil: nil
         }
     }
@@ -106,7 +111,7 @@ public struct ImageTransform: Sendable, Equatable {
     /// The same text for transforms that give the same values.
     public var fingerprint: String {
         let parts: [String] = [
-            "resize=" + (resize?.fingerprint ?? "none"), "filter=\(filter.rawValue)", "crop=" + (crop.map { "\($0.height)x\($0.width)" } ?? "none"),
+            "resize=" + (resize?.fingerprint ?? "none"), "filter=\(filter.rawValue)", "crop=" + (crop.map { "\($0.height)x\($0.width)fill\($0.fill)" } ?? "none"),
             "scale=" + (rescaleFactor.map { "\($0)" } ?? "none"), "mean=" + list(mean), "deviation=" + list(deviation),
             "arithmetic=\(arithmetic.rawValue)", "convention=\(convention.rawValue)",
         ]
@@ -119,7 +124,7 @@ public struct ImageTransform: Sendable, Equatable {
 extension ImageTransform.Resize {
     fileprivate var sides: [Int] {
         switch self {
-        case let .exact(height, width), let .within(height, width): [height, width]
+        case let .exact(height, width), let .within(height, width), let .covering(height, width): [height, width]
         case let .shortestEdge(side), let .longestEdge(side): [side]
         case let .shortestEdgeWithin(side, longest): [side, longest]
         }
@@ -129,6 +134,7 @@ extension ImageTransform.Resize {
         switch self {
         case let .exact(height, width): "exact\(height)x\(width)"
         case let .within(height, width): "within\(height)x\(width)"
+        case let .covering(height, width): "covering\(height)x\(width)"
         case let .shortestEdge(side): "shortest\(side)"
         case let .longestEdge(side): "longest\(side)"
         case let .shortestEdgeWithin(side, longest): "shortest\(side)longest\(longest)"

@@ -29,6 +29,14 @@ public struct PictureError: Error, Sendable, Equatable, CustomStringConvertible 
         self.file = file
     }
 
+    /// Whether the reason's text comes from a decoder.
+    var isFromLibrary: Bool {
+        switch reason {
+        case .truncated, .corrupt, .unsupported: true
+        default: false
+        }
+    }
+
     func naming(_ file: String) -> PictureError { PictureError(reason, file: file) }
 
     public var description: String { (file.map { "\($0): " } ?? "") + text }

@@ -11,32 +11,41 @@ struct VipsDecoder {
     let useful: Int?
     let limits: DecodeLimits
 
-    func decode() throws(PictureError) -> Picture {
+    func decode() throws(PictureError) -> Picture { try run(pixels) }
+
+    /// Calls `body` with the bytes; a failure is repeated alone, so that its reason isn't another picture's.
+    private func run<Value>(_ body: (UnsafeRawBufferPointer) throws(PictureError) -> Value) throws(PictureError) -> Value {
         guard VipsRuntime.started else { throw PictureError(.io("libvips can't be started")) }
         if format == .svg { try SVGGuard.check(bytes, limits: limits) }
         do {
-            return try VipsRuntime.lock.shared(attempt)
+            return try VipsRuntime.lock.shared { () throws(PictureError) in try withBytes(body) }
         } catch {
-            guard case .corrupt = error.reason else { throw error }
+            guard error.isFromLibrary else { throw error }
             return try VipsRuntime.lock.alone { () throws(PictureError) in
                 vips_error_clear()
-                return try attempt()
+                return try withBytes(body)
             }
         }
     }
 
-    private func attempt() throws(PictureError) -> Picture {
-        var outcome: Result<Picture, PictureError> = .failure(PictureError(.empty))
+    private func withBytes<Value>(_ body: (UnsafeRawBufferPointer) throws(PictureError) -> Value) throws(PictureError) -> Value {
+        var outcome: Result<Value, PictureError> = .failure(PictureError(.empty))
         bytes.withUnsafeBytes { raw in
-            do throws(PictureError) { outcome = .success(try pixels(of: raw)) } catch { outcome = .failure(error) }
+            do throws(PictureError) { outcome = .success(try body(raw)) } catch { outcome = .failure(error) }
         }
         return try outcome.get()
+    }
+
+    private func orientation(of image: VipsHandle) -> Orientation {
+        // HEIF's own transformations are applied by its loader, which leaves the EXIF copy of them behind.
+        if format == .heif || format == .avif || format == .svg { return .upright }
+        return Orientation(rawValue: Int(vips_image_get_orientation(image.pointer))) ?? .upright
     }
 
     private func pixels(of raw: UnsafeRawBufferPointer) throws(PictureError) -> Picture {
         guard var image = open(raw, reduction: 1) else { throw failure() }
         if format != .svg || useful == nil { try limits.check(width: image.width, height: image.height) }
-        let orientation = hasOwnOrientation ? Orientation(rawValue: Int(vips_image_get_orientation(image.pointer))) ?? .upright : .upright
+        let orientation = orientation(of: image)
         let reduction = self.reduction(width: image.width, height: image.height)
         if reduction != 1 {
             guard let reduced = open(raw, reduction: reduction) else { throw failure() }
@@ -52,9 +61,6 @@ struct VipsDecoder {
         let source = UnsafeBufferPointer(start: memory.assumingMemoryBound(to: UInt8.self), count: count)
         return orientation.apply(to: Picture(unchecked: flattened(source, bands: bands), width: width, height: height))
     }
-
-    /// HEIF's own transformations are applied by its loader, which leaves the EXIF copy of them behind.
-    private var hasOwnOrientation: Bool { format != .heif && format != .avif && format != .svg }
 
     /// How many times smaller than the header says to decode; below 1 it enlarges (SVG).
     func reduction(width: Int, height: Int) -> Double {
@@ -121,5 +127,39 @@ struct VipsDecoder {
     @inline(__always) static func overWhite(_ value: UInt8, _ alpha: UInt8) -> UInt8 {
         let sum = UInt32(value) * UInt32(alpha) + 255 * (255 - UInt32(alpha))
         return UInt8((sum + 127) / 255)
+    }
+}
+
+extension VipsDecoder {
+    /// Size and metadata; no pixel is decoded.
+    func header() throws(PictureError) -> PictureHeader {
+        try run(header(of:))
+    }
+
+    private func header(of raw: UnsafeRawBufferPointer) throws(PictureError) -> PictureHeader {
+        guard let image = open(raw, reduction: 1) else { throw failure() }
+        let orientation = orientation(of: image)
+        let (width, height) = orientation.swapsSides ? (image.height, image.width) : (image.width, image.height)
+        return PictureHeader(
+            width: width, height: height, exif: image.blob("exif-data", limit: 1 << 20), xmp: image.blob("xmp-data", limit: 4 << 20),
+            iptc: image.blob("iptc-data", limit: 4 << 20), comments: format == .png ? comments(image) : [])
+    }
+
+    /// libvips names them `png-comment-NUMBER-KEY`.
+    private func comments(_ image: VipsHandle) -> [(key: String, value: String)] {
+        guard let names = vips_image_get_fields(image.pointer) else { return [] }
+        defer { g_strfreev(names) }
+        var found: [(key: String, value: String)] = []
+        var index = 0
+        while let name = names[index], found.count < 64 {
+            index += 1
+            let field = String(cString: name)
+            guard field.hasPrefix("png-comment-"), let dash = field.dropFirst(12).firstIndex(of: "-") else { continue }
+            var value: UnsafePointer<CChar>?
+            guard vips_image_get_string(image.pointer, name, &value) == 0, let value else { continue }
+            let bytes = UnsafeRawBufferPointer(start: value, count: strnlen(value, MetadataText.longest * 4))
+            if let text = MetadataText.clean([UInt8](bytes)[...]) { found.append((String(field[field.index(after: dash)...]), text)) }
+        }
+        return found
     }
 }

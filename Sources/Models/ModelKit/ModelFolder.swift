@@ -6,7 +6,7 @@ import Imaging
 public struct ModelFolder: Sendable {
     /// The folder or file that the user named.
     public let path: String
-    /// Where configuration and tokenizer files lie; nil for a single checkpoint file.
+    /// Where configuration and tokenizer files lie: the folder, or that of the single checkpoint file.
     public let directory: URL?
     /// `config.json`; nil where there is none.
     public let config: ConfigReader?
@@ -24,7 +24,8 @@ public struct ModelFolder: Sendable {
         }
         self.path = path
         self.vocabularies = vocabularies
-        directory = isDirectory.boolValue ? URL(fileURLWithPath: path, isDirectory: true) : nil
+        let place = URL(fileURLWithPath: path, isDirectory: isDirectory.boolValue)
+        directory = isDirectory.boolValue ? place : place.deletingLastPathComponent()
         config = try ModelFolder.config("config.json", in: directory)
         openCLIPConfig = try ModelFolder.config("open_clip_config.json", in: directory)
         source = try CheckpointFile.open(path)
@@ -66,11 +67,24 @@ public struct ModelFolder: Sendable {
         return config
     }
 
-    /// The transform that `preprocessor_config.json` asks for, with a family's own values for what the file leaves out; those
-    /// values alone where there is no file.
-    public func transform(defaults: ImageTransform) throws -> ImageTransform {
-        guard let file = file("preprocessor_config.json") else { return defaults }
-        return try ImageTransform(preprocessorConfig: Data(contentsOf: URL(fileURLWithPath: file)), file: file, defaults: defaults)
+    /// The transform that `preprocessor_config.json` asks for; the family's own where there is no such file.
+    public func transform(default own: ImageTransform) throws -> ImageTransform {
+        guard let file = file("preprocessor_config.json") else { return own }
+        do {
+            return try ImageTransform(huggingFace: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))))
+        } catch let error as TransformConfigurationError {
+            throw CheckpointError.unreadable(file: file, reason: "\(error.field): \(error.problem)")
+        }
+    }
+
+    /// open_clip's transform for pictures of the model's size, from `open_clip_config.json`.
+    public func openCLIPTransform(image: Int) throws -> ImageTransform? {
+        guard let file = file("open_clip_config.json") else { return nil }
+        do {
+            return try ImageTransform(openCLIP: [UInt8](Data(contentsOf: URL(fileURLWithPath: file))), imageSize: image)
+        } catch let error as TransformConfigurationError {
+            throw CheckpointError.unreadable(file: file, reason: "\(error.field): \(error.problem)")
+        }
     }
 
     /// Names of the classes in `config.json`'s `id2label`, by index.

@@ -23,7 +23,8 @@ public protocol FixedSizeImageEncoder: ImageEncoder {
 }
 
 extension FixedSizeImageEncoder {
-    public var shortestUsefulSide: Int { transform.shortestUsefulSide }
+    /// A transform that takes every pixel as it is lets nothing shrink.
+    public var shortestUsefulSide: Int { transform.shortestUsefulSide ?? ImageTransform.longestSide }
     public var preprocessing: String { transform.fingerprint }
     public func prepare(_ picture: Picture) throws -> Tensor { try transform.apply(picture) }
     public func embed(_ prepared: [Tensor]) throws -> Tensor { try embed(pixels: Tensor.stacked(prepared)) }

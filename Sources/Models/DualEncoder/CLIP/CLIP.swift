@@ -9,8 +9,8 @@ import Tokenizers
 /// Reads Hugging Face folders (whole, or one tower), open_clip folders and OpenAI's original archives.
 public enum CLIP {
     static func transform(_ folder: ModelFolder, image: Int) throws -> ImageTransform {
-        if let openCLIP = folder.openCLIPConfig { return try ImageTransform(openCLIPConfig: openCLIP.raw("preprocess_cfg"), image: image) }
-        return try folder.transform(defaults: .shortestEdge(image, crop: image, filter: .bicubic, mean: ImageTransform.clipMean, deviation: ImageTransform.clipDeviation))
+        if let openCLIP = try folder.openCLIPTransform(image: image) { return openCLIP }
+        return try folder.transform(default: .shortestEdge(image, crop: image, filter: .bicubic, statistics: ImageTransform.Statistics.clip))
     }
 
     private static func load(_ folder: ModelFolder) throws -> LoadedModel {
@@ -46,7 +46,7 @@ public enum CLIP {
             return (nil, "no tokenizer.json or vocab.json beside the weights")
         }
         guard let file = folder.vocabularies?.appendingPathComponent("clip_bpe.txt"), let merges = try? Data(contentsOf: file) else {
-            return (nil, "no tokenizer.json beside the weights, and the vocabulary isn't there yet: run `sensorium models pull clip-vocabulary`")
+            return (nil, "no tokenizer.json beside the weights, and the vocabulary isn't there yet: run `sensorium models pull vocabularies/clip_bpe.txt`")
         }
         return (try Tokenizer.clip(merges: [UInt8](merges)), nil)
     }

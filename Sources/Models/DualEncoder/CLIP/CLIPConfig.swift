@@ -78,11 +78,11 @@ extension CLIPConfig {
         let quick = try folder.openCLIPConfig == nil || model?.bool("quick_gelu", default: false) == true
         let activation: Activation = quick ? .quickGelu : .gelu
         projection = folder.shape("text_projection")?.last ?? folder.shape("visual.proj")?.last
-        let vision = try model?.sectionOrEmpty("vision_cfg")
+        let headWidth = try model?.sectionOrEmpty("vision_cfg").raw("head_width")?.int
         if folder.has("visual.layer1.0.conv1.weight") {
-            resNet = try ModifiedResNetConfig(folder, headWidth: vision?.int("head_width", default: 64, in: 1...4096) ?? 64)
-        } else if let kernel = folder.shape("visual.conv1.weight"), kernel.count == 4, let places = folder.shape("visual.positional_embedding")?.first {
-            self.vision = try CLIPVisionConfig(openAI: folder, kernel: kernel, places: places, activation, headWidth: vision?.int("head_width", default: 64, in: 1...4096) ?? 64)
+            resNet = try ModifiedResNetConfig(folder, prefix: "", headWidth: headWidth ?? 64)
+        } else if folder.has("visual.conv1.weight") {
+            vision = try CLIPVisionConfig(openAI: folder, prefix: "", activation, headWidth: headWidth)
         }
         let text = try model?.sectionOrEmpty("text_cfg")
         if let table = folder.shape("token_embedding.weight"), table.count == 2, let places = folder.shape("positional_embedding")?.first {
@@ -96,14 +96,23 @@ extension CLIPConfig {
 }
 
 extension CLIPVisionConfig {
-    init(openAI folder: ModelFolder, kernel: [Int], places: Int, _ activation: Activation, headWidth: Int) throws {
-        let width = kernel[0], grid = Int(Double(max(places - 1, 0)).squareRoot().rounded())
-        guard grid * grid == places - 1, width % headWidth == 0, kernel[3] > 0 else {
-            throw CheckpointError.unreadable(file: folder.path, reason: "visual.positional_embedding of \(places) rows or a width of \(width) doesn't fit a square picture with heads of \(headWidth)")
+    /// Widths of heads that differ from 64 in published checkpoints, by the width of the tower: H/14, g/14 and bigG/14.
+    private static let headWidths = [1280: 80, 1408: 88, 1664: 104]
+
+    /// From the tensors under `visual`. Shapes don't tell the number of heads: `headWidth`, else that of the published models.
+    init(openAI folder: ModelFolder, prefix: String, _ activation: Activation, headWidth: Int?) throws {
+        let root = prefix + "visual."
+        guard let kernel = folder.shape(root + "conv1.weight"), kernel.count == 4, let places = folder.shape(root + "positional_embedding")?.first else {
+            throw CheckpointError.unreadable(file: folder.path, reason: "\(root)conv1.weight or \(root)positional_embedding is missing")
         }
-        let hidden = folder.shape("visual.transformer.resblocks.0.mlp.c_fc.weight")?.first ?? width * 4
-        block = BlockConfig(width: width, heads: width / headWidth, hidden: hidden, activation: activation, epsilon: 1e-5)
-        layers = folder.layerCount("visual.transformer.resblocks.")
+        let width = kernel[0], grid = Int(Double(max(places - 1, 0)).squareRoot().rounded()), head = headWidth ?? Self.headWidths[width] ?? 64
+        guard grid > 0, grid * grid == places - 1, head > 0, width % head == 0, kernel[3] > 0 else {
+            throw CheckpointError.unreadable(
+                file: folder.path, reason: "\(root)positional_embedding of \(places) rows or a width of \(width) doesn't fit a square picture with heads of \(head)")
+        }
+        let hidden = folder.shape(root + "transformer.resblocks.0.mlp.c_fc.weight")?.first ?? width * 4
+        block = BlockConfig(width: width, heads: width / head, hidden: hidden, activation: activation, epsilon: 1e-5)
+        layers = folder.layerCount(root + "transformer.resblocks.")
         (image, patch, channels) = (grid * kernel[3], kernel[3], kernel[1])
     }
 }

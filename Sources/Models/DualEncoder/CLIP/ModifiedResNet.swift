@@ -11,16 +11,18 @@ struct ModifiedResNetConfig: Sendable, Hashable {
     var layers: [Int]
     var image, heads, projection: Int
 
-    init(_ folder: ModelFolder, headWidth: Int) throws {
-        guard let first = folder.shape("visual.layer1.0.conv1.weight")?.first, let places = folder.shape("visual.attnpool.positional_embedding")?.first,
-            let out = folder.shape("visual.attnpool.c_proj.weight")?.first
+    /// `prefix` stands before `visual`.
+    init(_ folder: ModelFolder, prefix: String, headWidth: Int) throws {
+        let root = prefix + "visual."
+        guard let first = folder.shape(root + "layer1.0.conv1.weight")?.first, let places = folder.shape(root + "attnpool.positional_embedding")?.first,
+            let out = folder.shape(root + "attnpool.c_proj.weight")?.first
         else { throw CheckpointError.unreadable(file: folder.path, reason: "visual.layer1.0.conv1, visual.attnpool.positional_embedding or visual.attnpool.c_proj is missing") }
         let grid = Int(Double(max(places - 1, 0)).squareRoot().rounded())
-        guard grid * grid == places - 1, first * 32 % headWidth == 0 else {
+        guard grid > 0, grid * grid == places - 1, headWidth > 0, first * 32 % headWidth == 0 else {
             throw CheckpointError.unreadable(file: folder.path, reason: "visual.attnpool.positional_embedding of \(places) rows doesn't fit a square picture")
         }
         width = first
-        layers = (1...4).map { folder.layerCount("visual.layer\($0).") }
+        layers = (1...4).map { folder.layerCount("\(root)layer\($0).") }
         (image, heads, projection) = (grid * 32, max(first * 32 / headWidth, 1), out)
     }
 }

@@ -49,8 +49,8 @@ extension DINOv2 {
         recognises: { $0.modelType == "dinov2" || $0.modelType == "dinov2_with_registers" },
         load: { folder in
             let config = try DINOv2Config(folder.requireConfig(), weights: folder)
-            let defaults = ImageTransform.shortestEdge(256, crop: 224, filter: .bicubic, mean: ImageTransform.imageNetMean, deviation: ImageTransform.imageNetDeviation)
-            let transform = try folder.transform(defaults: defaults)
+            let defaults = try ImageTransform.shortestEdge(256, crop: 224, filter: .bicubic, statistics: ImageTransform.Statistics.imageNet)
+            let transform = try folder.transform(default: defaults)
             let model = try WeightLoader.load(from: folder.source, label: "DINOv2") {
                 try DINOv2($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }

@@ -4,8 +4,7 @@ import Layers
 import ModelKit
 import Tensors
 
-/// Vision transformer: patches, a class token, pre-LN blocks. Embedding: the pooler's output where the checkpoint has one, the
-/// class token after the last norm otherwise.
+/// Vision transformer: patches, a class token, pre-LN blocks. Embedding: the class token after the last norm.
 public struct ViT: FixedSizeImageEncoder, ImageClassifier {
     public let transform: ImageTransform
     public let labels: [String]
@@ -32,7 +31,7 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
         norm = LayerNorm(vit["layernorm"], width, epsilon: config.block.epsilon)
         pooler = config.pooler == nil ? nil : Linear(vit["pooler.dense"], width, config.pooled)
         classifier = config.classes.map { Linear(weights["classifier"], width, $0) }
-        dimension = config.pooler == nil ? width : config.pooled
+        dimension = width
     }
 
     /// Tokens after the last norm, `[batch, 1 + patches, width]`.
@@ -45,9 +44,12 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
     }
 
     public func embed(pixels: Tensor) throws -> Tensor {
-        let first = try tokens(pixels: pixels).selected(1, 0)
-        guard let pooler else { return first.contiguous() }
-        return try pooler(first, activation: config.pooler)
+        try tokens(pixels: pixels).selected(1, 0).contiguous()
+    }
+
+    /// The pooler's output `[batch, pooled]`; nil where the checkpoint has none.
+    public func pooled(pixels: Tensor) throws -> Tensor? {
+        try pooler?(embed(pixels: pixels), activation: config.pooler)
     }
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {

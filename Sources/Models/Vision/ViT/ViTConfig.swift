@@ -1,4 +1,5 @@
 import Checkpoints
+import Imaging
 import Layers
 import ModelKit
 import Tensors
@@ -47,8 +48,7 @@ extension ViT {
         recognises: { $0.modelType == "vit" },
         load: { folder in
             let config = try ViTConfig(folder.requireConfig(), weights: folder)
-            let half: [Float] = [0.5, 0.5, 0.5]
-            let transform = try folder.transform(defaults: .squash(config.image, filter: .bilinear, mean: half, deviation: half))
+            let transform = try folder.transform(default: .squash(config.image, filter: .bilinear, statistics: ImageTransform.Statistics.half))
             let model = try WeightLoader.load(from: folder.source, label: "ViT") {
                 try ViT($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }

@@ -39,7 +39,7 @@ extension FilePath {
     }
 
     /// The whole file. Read, not mapped: a map of a file that another process cuts off would kill this one.
-    func contents(limit: Int) throws(PictureError) -> [UInt8] {
+    public func contents(limit: Int = DecodeLimits().fileBytes) throws(PictureError) -> [UInt8] {
         try withDescriptor { (descriptor, size) throws(PictureError) in
             guard size <= limit else { throw PictureError(.fileTooLarge(bytes: size, limit: limit), file: description) }
             guard size > 0 else { throw PictureError(.empty, file: description) }

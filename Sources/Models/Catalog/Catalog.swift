@@ -1,0 +1,34 @@
+import Checkpoints
+import DualEncoder
+import Foundation
+import ModelKit
+import Vision
+
+/// Every family of models: the only list of them.
+public enum Catalog {
+    public static let all: [Family] = [
+        ViT.family,
+        DINOv2.family,
+        CLIP.family,
+        ChineseCLIP.family,
+    ]
+
+    /// Loads a model folder or a single checkpoint file with the family that recognises it.
+    /// - Parameter vocabularies: where vocabularies lie that some checkpoints take for granted.
+    public static func load(path: String, vocabularies: URL? = nil) throws -> LoadedModel {
+        try load(ModelFolder(path: path, vocabularies: vocabularies))
+    }
+
+    public static func load(_ folder: ModelFolder) throws -> LoadedModel {
+        try family(of: folder).load(folder)
+    }
+
+    public static func family(of folder: ModelFolder) throws -> Family {
+        guard let family = all.first(where: { $0.recognises(folder) }) else {
+            let found = folder.modelType.map { "its config.json says model_type \"\($0)\"" }
+                ?? "it has no config.json with a model_type, and its tensors (\(folder.source.entries.prefix(3).map(\.name).joined(separator: ", ")) ...) are of no known layout"
+            throw CheckpointError.unreadable(file: folder.path, reason: "no family reads this model: \(found). Families: \(all.map(\.name).joined(separator: ", "))")
+        }
+        return family
+    }
+}

