@@ -43,6 +43,23 @@ import Testing
         }
     }
 
+    @Test(arguments: levels) func depthwiseRows(level: String) {
+        let fast = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
+        for (height, width, dilation) in [(1, 1, 1), (3, 3, 1), (3, 3, 2), (5, 4, 1), (2, 7, 3)] {
+            for count in [1, 7, 8, 16, 33, 100] {
+                let reach = count + (width - 1) * dilation
+                let x = values(height * reach, seed: 8), weight = values(height * width, seed: 9)
+                var a = [Float](repeating: 0, count: count), b = a
+                x.withUnsafeBufferPointer { x in
+                    let rows = (0..<height).map { x.baseAddress! + $0 * reach }
+                    fast.depthwise_row(rows, height, width, dilation, weight, 0.5, &a, count)
+                    plain.depthwise_row(rows, height, width, dilation, weight, 0.5, &b, count)
+                }
+                check(a, b, tolerance: 1e-4, "depthwise row of \(count) under \(height)x\(width)")
+            }
+        }
+    }
+
     @Test(arguments: levels) func reductions(level: String) {
         let fast = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
         for count in [1, 2, 15, 16, 31, 64, 100, 769] {

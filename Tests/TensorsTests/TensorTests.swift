@@ -59,6 +59,36 @@ import Testing
         #expect(one == many)
     }
 
+    /// One kernel for each channel against the same kernels as the diagonal of a dense convolution.
+    @Test(arguments: [(3, 1, 1, 1), (3, 2, 1, 1), (3, 3, 0, 1), (5, 2, 2, 1), (4, 3, 1, 1), (3, 1, 2, 2), (1, 2, 0, 1), (7, 1, 3, 1)])
+    func depthwiseEqualsDense(kernel: Int, stride: Int, padding: Int, dilation: Int) throws {
+        var generator = RandomGenerator(seed: 3)
+        let channels = 3, x = Tensor.randomNormal([2, channels, 13, 22], using: &generator)
+        let weight = Tensor.randomNormal([channels, 1, kernel, kernel], using: &generator), bias = Tensor.randomNormal([channels], using: &generator)
+        var dense = [Float](repeating: 0, count: channels * channels * kernel * kernel)
+        for (index, value) in weight.floats().enumerated() {
+            let channel = index / (kernel * kernel)
+            dense[(channel * channels + channel) * kernel * kernel + index % (kernel * kernel)] = value
+        }
+        let window = Window(stride: (stride, stride), padding: (padding, padding), dilation: (dilation, dilation))
+        let plain = try x.conv2d(weight: Tensor(dense, [channels, channels, kernel, kernel]), bias: bias, window: window)
+        let residual = Tensor.randomNormal(plain.shape, using: &generator)
+        let expected = try (plain + residual).relu().floats()
+        let apart = try x.conv2d(weight: weight, bias: bias, residual: residual, window: window, groups: channels, activation: .relu)
+        #expect(apart.shape == plain.shape)
+        for (a, b) in zip(apart.floats(), expected) { #expect(abs(a - b) < 1e-4) }
+    }
+
+    @Test func residualsAreAddedBeforeTheActivation() throws {
+        var generator = RandomGenerator(seed: 4)
+        let x = Tensor.randomNormal([2, 4, 9, 11], using: &generator), w = Tensor.randomNormal([6, 4, 3, 3], using: &generator)
+        let window = Window(padding: (1, 1)), residual = Tensor.randomNormal([2, 6, 9, 11], using: &generator)
+        let expected = try (x.conv2d(weight: w, window: window) + residual).gelu().floats()
+        let fused = try x.conv2d(weight: w, residual: residual, window: window, activation: .gelu).floats()
+        for (a, b) in zip(fused, expected) { #expect(abs(a - b) < 1e-5) }
+        #expect(throws: TensorError.self) { try x.conv2d(weight: w, residual: x, window: window) }
+    }
+
     @Test func concurrentTasksShareThePool() async throws {
         var generator = RandomGenerator(seed: 2)
         let a = Tensor.randomNormal([200, 300], using: &generator), b = Tensor.randomNormal([300, 200], using: &generator)

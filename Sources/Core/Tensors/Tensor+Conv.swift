@@ -37,6 +37,17 @@ public struct Window: Sendable, Hashable {
         }
         return (h, w)
     }
+
+    /// What the kernels want to know of a window over `x` `[batch, channels, h, w]`.
+    fileprivate func shape(of x: Tensor, kernel: (Int, Int), channels: Int, output: (Int, Int), groups: Int = 1) -> sn_conv_shape {
+        var s = sn_conv_shape()
+        (s.batch, s.in_channels, s.in_height, s.in_width) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+        (s.out_channels, s.kernel_height, s.kernel_width, s.groups) = (channels, kernel.0, kernel.1, groups)
+        (s.out_height, s.out_width) = output
+        (s.stride_height, s.stride_width, s.pad_top, s.pad_left) = (strideY, strideX, top, left)
+        (s.dilation_height, s.dilation_width) = (dilationY, dilationX)
+        return s
+    }
 }
 
 extension Tensor {
@@ -55,12 +66,7 @@ extension Tensor {
         if let residual, residual.shape != target { throw .shape(operation: "conv2d residual", shapes: [residual.shape], expected: "\(target)") }
         let x = asType(.f32).contiguous(), w = weight.asType(.f32).contiguous(), b = bias?.asType(.f32).contiguous()
         let r = residual?.asType(.f32).contiguous()
-        var s = sn_conv_shape()
-        (s.batch, s.in_channels, s.in_height, s.in_width) = (shape[0], shape[1], shape[2], shape[3])
-        (s.out_channels, s.kernel_height, s.kernel_width, s.groups) = (weight.shape[0], kernel.0, kernel.1, groups)
-        (s.out_height, s.out_width) = (height, width)
-        (s.stride_height, s.stride_width, s.pad_top, s.pad_left) = (window.strideY, window.strideX, window.top, window.left)
-        (s.dilation_height, s.dilation_width) = (window.dilationY, window.dilationX)
+        var s = window.shape(of: self, kernel: kernel, channels: weight.shape[0], output: (height, width), groups: groups)
         let code = activation.map { Int32(bitPattern: $0.kernel.rawValue) } ?? -1
         return Tensor.makeFloats(target) { out in
             withExtendedLifetime((b, r)) { sn_conv2d(x.floatPointer, w.floatPointer, b?.floatPointer, r?.floatPointer, code, out, &s) }
@@ -69,7 +75,11 @@ extension Tensor {
 
     /// The largest value under each window; padding never wins.
     public func maxPool2d(kernel: (Int, Int), window: Window, ceil: Bool = false) throws(TensorError) -> Tensor {
-        try pooled(kernel, window, ceil, start: -.infinity, "maxPool2d", { Swift.max($0, $1) }) { total, _, _ in total }
+        guard rank == 4 else { throw .shape(operation: "maxPool2d", shapes: [shape], expected: "[batch, channels, h, w]") }
+        let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, ceil: ceil, "maxPool2d")
+        let x = asType(.f32).contiguous()
+        var s = window.shape(of: self, kernel: kernel, channels: shape[1], output: (height, width))
+        return Tensor.makeFloats([shape[0], shape[1], height, width]) { sn_max_pool2d(x.floatPointer, $0, &s) }
     }
 
     /// The mean under each window. `countPadding` divides by the whole window, as the reference does by default.

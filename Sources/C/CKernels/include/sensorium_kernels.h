@@ -115,6 +115,8 @@ typedef struct {
 // NCHW convolution; weight [out, in / groups, kh, kw]. y = activation(convolution + bias + residual), residual shaped as y.
 void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias, const float *_Nullable residual, int32_t activation,
                float *y, const sn_conv_shape *shape);
+// The largest value under each window of each channel; padding never wins.
+void sn_max_pool2d(const float *x, float *y, const sn_conv_shape *shape);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end

@@ -31,7 +31,7 @@ struct SigLIPNaFlexTower: ImageEncoder {
         head = try AttentionPoolingHead(weights["head"], config.block)
     }
 
-    /// Half of the longest side that a picture can get: shrinking while decoding then changes its shape by less than a patch.
+    /// The longest side that a prepared picture can have: what is shrunk to no less keeps its shape to less than a patch.
     var shortestUsefulSide: Int { transform.mostPatches * transform.patch }
     var preprocessing: String { transform.fingerprint }
     func prepare(_ picture: Picture) throws -> Tensor { try transform.apply(picture) }

@@ -101,9 +101,9 @@ private struct TinyViTStage: Sendable {
 
     /// `[batch, input, h, w] -> [batch, width, h / 2, w / 2]`, odd sizes rounded up.
     func callAsFunction(_ x: Tensor) throws(TensorError) -> Tensor {
-        var y = try downsample(x)
+        var y = try downsample(x).permuted([0, 2, 3, 1]).contiguous()  // [batch, h / 2, w / 2, width]
         for block in blocks { y = try block(y) }
-        return y
+        return try y.permuted([0, 3, 1, 2]).contiguous()
     }
 }
 
@@ -124,10 +124,9 @@ private struct TinyViTBlock: Sendable {
         down = Linear(weights["mlp.fc2"], hidden, width)
     }
 
-    /// `[batch, width, h, w]`
+    /// `[batch, h, w, width]`
     func callAsFunction(_ x: Tensor) throws(TensorError) -> Tensor {
-        let mixed = try attention(x.permuted([0, 2, 3, 1]).contiguous())  // [batch, h, w, width]
-        let y = try local(mixed.permuted([0, 3, 1, 2])).permuted([0, 2, 3, 1]).contiguous()
-        return try down(up(norm(y), activation: .gelu), residual: y).permuted([0, 3, 1, 2]).contiguous()
+        let y = try local(attention(x).permuted([0, 3, 1, 2])).permuted([0, 2, 3, 1]).contiguous()
+        return try down(up(norm(y), activation: .gelu), residual: y)
     }
 }
