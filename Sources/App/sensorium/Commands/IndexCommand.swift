@@ -69,8 +69,8 @@ struct IndexCommand: AsyncParsableCommand {
         if summary.progress.failed > 0 || summary.progress.unreachable > 0 { throw Failure(.partial) }
     }
 
-    private var options: IndexOptions {
-        var options = IndexOptions()
+    private var options: IndexingOptions {
+        var options = IndexingOptions()
         options.batchSize = batch
         options.loadingThreads = threads
         options.includesHidden = hidden
