@@ -61,7 +61,7 @@ extension ImageTransform {
                 resize: resize, filter: filter, crop: crop, rescaleFactor: rescales ? (try? fields.number("rescale_factor")) ?? 1.0 / 255 : nil,
                 mean: normalises ? (try? fields.channels("image_mean")) ?? defaults.statistics.mean : nil,
                 deviation: normalises ? (try? fields.channels("image_std")) ?? defaults.statistics.deviation : nil,
-                arithmetic: chosen, convention: isFast ? .torchvision : .transformers)
+                arithmetic: chosen, convention: .transformers)
         } catch {
             throw TransformConfigurationError(field: "values", problem: error.description)
         }

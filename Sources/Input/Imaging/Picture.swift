@@ -64,7 +64,8 @@ public struct Picture: Sendable, Equatable {
         if filter == .nearest { return nearest(width: newWidth, height: newHeight) }
         let rows = Resampling.taps(from: width, to: newWidth, filter: filter)
         let columns = Resampling.taps(from: height, to: newHeight, filter: filter)
-        return Resampling.resize(self, width: newWidth, height: newHeight, rows: rows, columns: columns)
+        return Resampling.resize(self, width: newWidth, height: newHeight, rows: rows, columns: columns,
+                                 columnsFirst: Resampling.columnsFirst(self, width: newWidth, height: newHeight))
     }
 
     /// Guards against a configuration that asks for an absurd size.

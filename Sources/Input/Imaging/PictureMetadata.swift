@@ -46,7 +46,8 @@ public struct PictureMetadata: Sendable, Equatable {
         // XMP is what editing programs write last, IPTC what they wrote before it.
         if let packet = header.xmp ?? (format == .svg ? bytes : nil) { metadata.merge(DescriptionXML(packet)) }
         if let iptc = header.iptc { metadata.merge(IPTC(iptc)) }
-        if let exif = header.exif.flatMap(EXIF.init) { metadata.merge(exif) }
+        // A TIFF file is its own EXIF block.
+        if let exif = (header.exif ?? (format == .tiff ? bytes : nil)).flatMap(EXIF.init) { metadata.merge(exif) }
         metadata.merge(comments: header.comments)
         return metadata
     }

@@ -7,7 +7,7 @@ extension Resampling {
         if filter == .nearest { return picture.nearest(width: width, height: height) }
         let rows = quantised(windows(from: picture.width, to: width, filter: filter))
         let columns = quantised(windows(from: picture.height, to: height, filter: filter))
-        return resize(picture, width: width, height: height, rows: rows, columns: columns)
+        return resize(picture, width: width, height: height, rows: rows, columns: columns, columnsFirst: false)
     }
 
     /// f32 tensors made of bytes, rounded to bytes at the end.

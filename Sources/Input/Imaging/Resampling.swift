@@ -70,6 +70,7 @@ enum Resampling {
         return Int32(weight < 0 ? scaled - 0.5 : scaled + 0.5)
     }
 
+<<<<<<< HEAD
     /// Rows first, then columns, with 8-bit values in between; columns first where the height shrinks more than twice as much as
     /// the width (Pillow 13). An axis that keeps its length is left out.
     static func resize(_ picture: Picture, width: Int, height: Int, rows: Taps, columns: Taps) -> Picture {
@@ -77,6 +78,25 @@ enum Resampling {
         var pixels = picture.pixels
         if columnsFirst { pixels = columnPass(pixels, width: picture.width, height: height, columns) }
         let between = columnsFirst ? height : picture.height
+=======
+    /// Whether Pillow 13 works on columns before rows (measured on its results: the order shows in the rounding between the passes).
+    static func columnsFirst(_ picture: Picture, width: Int, height: Int) -> Bool {
+        height < picture.height && picture.height - height > 2 * (picture.width - width)
+    }
+
+    /// Two passes with 8-bit values in between; an axis that keeps its length is left out.
+    static func resize(_ picture: Picture, width: Int, height: Int, rows: Taps, columns: Taps, columnsFirst: Bool) -> Picture {
+        var pixels = picture.pixels
+        if columnsFirst, width != picture.width, height != picture.height {
+            pixels = pass(pixels, count: height * picture.width * 3, taps: columns) { source, target, taps in
+                sn_resize_columns(source, picture.width * 3, taps, target)
+            }
+            pixels = pass(pixels, count: height * width * 3, taps: rows) { source, target, taps in
+                sn_resize_rgb_rows(source, height, picture.width, taps, target)
+            }
+            return Picture(unchecked: pixels, width: width, height: height)
+        }
+>>>>>>> img
         if width != picture.width {
             // Rows that no column tap reads needn't be computed.
             let whole = columnsFirst || height == picture.height
@@ -118,11 +138,11 @@ enum Resampling {
 extension Picture {
     /// Pillow's nearest neighbour: the sample under the centre of each output pixel.
     func nearest(width newWidth: Int, height newHeight: Int) -> Picture {
-        let columns = (0..<newWidth).map { Picture.nearestSample($0, from: width, to: newWidth) }
+        let columns = Picture.nearestSamples(from: width, to: newWidth), rows = Picture.nearestSamples(from: height, to: newHeight)
         let result = [UInt8](unsafeUninitializedCapacity: newWidth * newHeight * 3) { target, count in
             pixels.withUnsafeBufferPointer { source in
                 for y in 0..<newHeight {
-                    let row = source.baseAddress! + Picture.nearestSample(y, from: height, to: newHeight) * width * 3
+                    let row = source.baseAddress! + rows[y] * width * 3
                     for x in 0..<newWidth {
                         (target.baseAddress! + (y * newWidth + x) * 3).initialize(from: row + columns[x] * 3, count: 3)
                     }
@@ -134,8 +154,12 @@ extension Picture {
     }
 
     /// Pillow adds up the step instead of multiplying; the last bits of that sum decide ties.
-    private static func nearestSample(_ index: Int, from input: Int, to output: Int) -> Int {
+    private static func nearestSamples(from input: Int, to output: Int) -> [Int] {
         let step = Double(input) / Double(output)
-        return min(Int(step * 0.5 + step * Double(index)), input - 1)
+        var place = step * 0.5
+        return (0..<output).map { _ in
+            defer { place += step }
+            return min(Int(place), input - 1)
+        }
     }
 }

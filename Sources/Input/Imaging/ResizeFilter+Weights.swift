@@ -18,7 +18,7 @@ extension ResizeFilter {
         if x == 0 { return 1 }
         if x >= 1 { return 0 }
         let angle = x * Double.pi
-        return sin(angle) / angle * (0.54 + 0.46 * cos(angle))
+        return sin(angle) / angle * (Double(Float(0.54)) + Double(Float(0.46)) * cos(angle))
     }
 
     private static func cubicWeight(_ x: Double, a: Double) -> Double {

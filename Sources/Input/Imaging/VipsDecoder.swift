@@ -43,6 +43,10 @@ struct VipsDecoder {
     }
 
     private func pixels(of raw: UnsafeRawBufferPointer) throws(PictureError) -> Picture {
+        // libwebp shows what it has of a file that is cut off: the length in the RIFF header tells.
+        if format == .webp, raw.count >= 12, Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self))) + 8 > raw.count + 1 {
+            throw PictureError(.truncated(format, "\(raw.count) bytes are fewer than the header declares"))
+        }
         guard var image = open(raw, reduction: 1) else { throw failure() }
         if format != .svg || useful == nil { try limits.check(width: image.width, height: image.height) }
         let orientation = orientation(of: image)
