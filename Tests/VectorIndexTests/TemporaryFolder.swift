@@ -4,7 +4,9 @@ import Foundation
 final class TemporaryFolder: Sendable {
     let path: String
     init() throws {
-        path = NSTemporaryDirectory() + "vector-index-" + UUID().uuidString
+        // Memory where there is some to write to: the tests make thousands of durable changes.
+        let memory = "/dev/shm/"
+        path = (access(memory, W_OK) == 0 ? memory : NSTemporaryDirectory()) + "vector-index-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
     deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -1,4 +1,6 @@
 import Foundation
+import Synchronization
+import Tensors
 
 extension LocalIndex {
     /// The codes of a snapshot's generation, as far as they are there.
@@ -36,17 +38,34 @@ extension LocalIndex {
             try file.truncate(to: 0)
             try file.write(header, at: 0)
         }
+        // Some blocks at a time on all threads, then written in order.
+        let end = snapshot.commit.rows / Chunk.block, together = max(4, (16 << 20) / size)
         do throws(IndexError) {
-            for number in start..<max(start, snapshot.commit.rows / Chunk.block) {
-                let chunk = snapshot.chunks[number / Scan.blocksPerChunk]
-                let bytes = try CodeBlock.encode(snapshot, chunk, number % Scan.blocksPerChunk)
-                try file.write(bytes, at: CodeBlock.headerBytes + number * size)
-                start = number + 1
+            while start < end {
+                let numbers = start..<min(end, start + together)
+                for bytes in try encoded(numbers, snapshot) {
+                    try file.write(bytes, at: CodeBlock.headerBytes + start * size)
+                    start += 1
+                }
             }
         } catch {
             try? file.truncate(to: CodeBlock.headerBytes + start * size)
             throw error
         }
+    }
+
+    private func encoded(_ numbers: Range<Int>, _ snapshot: Snapshot) throws(IndexError) -> [[UInt8]] {
+        let results = Mutex([Result<[UInt8], IndexError>](repeating: .success([]), count: numbers.count))
+        ThreadPool.parallelFor(numbers.count) { range in
+            for place in range {
+                let number = numbers.lowerBound + place, chunk = snapshot.chunks[number / Scan.blocksPerChunk]
+                let result = Result { () throws(IndexError) in try CodeBlock.encode(snapshot, chunk, number % Scan.blocksPerChunk) }
+                results.withLock { $0[place] = result }
+            }
+        }
+        var all: [[UInt8]] = []
+        for result in results.withLock({ $0 }) { all.append(try result.get()) }
+        return all
     }
 
     private func isWhole(_ file: File, _ number: Int, _ snapshot: Snapshot) throws(IndexError) -> Bool {
