@@ -51,6 +51,7 @@ import Testing
         #expect(try words("红色自行车") == ["red2"])
         #expect(try words("大海") == ["blue2"])
         #expect(try words("猫") == ["white1"])
+        #expect(try words("貓") == ["white1"] && words("紅色的自行車") == ["red2"])
         #expect(try words("小猫") == ["white1"])
         #expect(try words("红色 bicycle").contains("red2"))
         #expect(try words("飞机") == [])

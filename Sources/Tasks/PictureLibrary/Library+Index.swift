@@ -26,7 +26,9 @@ extension Library {
             try await withCheckedThrowingContinuation { continuation in
                 let thread = Thread {
                     let result = Result { try self.perform(run) }
-                    withExtendedLifetime(lock) { continuation.resume(with: result) }
+                    // Before the caller goes on: it may want to change the library itself.
+                    lock.release()
+                    continuation.resume(with: result)
                 }
                 thread.name = "index"
                 thread.stackSize = 8 << 20

@@ -62,7 +62,8 @@ extension LibraryError {
             switch error.resultCode {
             case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT: self = .damaged(path: path, reason: error.message ?? "\(error.resultCode)")
             case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked(path: path, pid: nil)
-            default: self = .storage(path: path, reason: error.message ?? error.description)
+            // The extended code tells a full disk from a bad one.
+            default: self = .storage(path: path, reason: "\(error.message ?? "SQLite failed") (\(error.extendedResultCode))")
             }
         default: self = .storage(path: path, reason: "\(error)")
         }

@@ -107,5 +107,8 @@ final class LibraryLock: Sendable {
         return Int32(String(decoding: bytes[..<count], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
     }
 
+    /// Lets others in at once, whoever still holds the value. Closing the file is left to the end of the value.
+    func release() { flock(descriptor, LOCK_UN) }
+
     deinit { close(descriptor) }
 }

@@ -79,7 +79,10 @@ extension Database {
     func recordRoot(_ path: FilePath, at time: Double) throws {
         guard let status = path.status(), status.st_mode & S_IFMT == S_IFDIR else { return }
         try execute(
-            sql: "INSERT INTO root (path, device, indexed_at) VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE SET device = excluded.device, indexed_at = excluded.indexed_at",
+            sql: """
+                INSERT INTO root (path, device, indexed_at) VALUES (?, ?, ?)
+                ON CONFLICT (path) DO UPDATE SET device = excluded.device, indexed_at = excluded.indexed_at
+                """,
             arguments: [path.data, FileStamp(status).device, time])
         let range = path.beneath
         try execute(sql: "DELETE FROM folder_problem WHERE path = ? OR (path >= ? AND path < ?)", arguments: [path.data, range.from, range.to])

@@ -6,7 +6,7 @@ enum WordSplitting {
     /// Longer texts are cut: a sidecar or a metadata field can hold anything.
     static let longestText = 100_000
 
-    /// Text to store: compatibility forms unified (full-width letters become plain), ideographs apart.
+    /// Text to store: compatibility forms unified (full-width letters become plain), characters simplified, ideographs apart.
     static func indexed(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in normalised(text).unicodeScalars {
@@ -68,8 +68,11 @@ enum WordSplitting {
         }
     }
 
+    /// Traditional characters become simplified ones, in texts and queries alike, so that either finds both.
     private static func normalised(_ text: String) -> String {
-        String(text.prefix(longestText)).precomposedStringWithCompatibilityMapping
+        let plain = String(text.prefix(longestText)).precomposedStringWithCompatibilityMapping
+        guard plain.unicodeScalars.contains(where: isIdeographic) else { return plain }
+        return plain.applyingTransform(StringTransform("Traditional-Simplified"), reverse: false) ?? plain
     }
 
     /// As `unicode61` sees it: letters, digits and what combines with them.
@@ -94,5 +97,5 @@ enum WordSplitting {
     ]
 
     /// Chinese function characters: they part words and are written or left out at will.
-    private static let particles: Set<Unicode.Scalar> = ["的", "了", "着", "和", "与", "與", "在", "是", "之", "及"]
+    private static let particles: Set<Unicode.Scalar> = ["的", "了", "着", "和", "与", "在", "是", "之", "及"]
 }
