@@ -70,15 +70,6 @@ enum Resampling {
         return Int32(weight < 0 ? scaled - 0.5 : scaled + 0.5)
     }
 
-<<<<<<< HEAD
-    /// Rows first, then columns, with 8-bit values in between; columns first where the height shrinks more than twice as much as
-    /// the width (Pillow 13). An axis that keeps its length is left out.
-    static func resize(_ picture: Picture, width: Int, height: Int, rows: Taps, columns: Taps) -> Picture {
-        let shrinks = picture.height - height, columnsFirst = shrinks > 0 && shrinks > (picture.width - width) * 2
-        var pixels = picture.pixels
-        if columnsFirst { pixels = columnPass(pixels, width: picture.width, height: height, columns) }
-        let between = columnsFirst ? height : picture.height
-=======
     /// Whether Pillow 13 works on columns before rows (measured on its results: the order shows in the rounding between the passes).
     static func columnsFirst(_ picture: Picture, width: Int, height: Int) -> Bool {
         height < picture.height && picture.height - height > 2 * (picture.width - width)
@@ -96,22 +87,20 @@ enum Resampling {
             }
             return Picture(unchecked: pixels, width: width, height: height)
         }
->>>>>>> img
         if width != picture.width {
             // Rows that no column tap reads needn't be computed.
-            let whole = columnsFirst || height == picture.height
-            let first = whole ? 0 : Int(columns.starts.first ?? 0)
-            let last = whole ? between : Int(columns.starts.last ?? 0) + Int(columns.counts.last ?? 0)
-            pixels = pass(pixels, count: between * width * 3, taps: rows) { source, target, taps in
+            let first = height == picture.height ? 0 : Int(columns.starts.first ?? 0)
+            let last = height == picture.height ? picture.height : Int(columns.starts.last ?? 0) + Int(columns.counts.last ?? 0)
+            pixels = pass(pixels, count: picture.height * width * 3, taps: rows) { source, target, taps in
                 sn_resize_rgb_rows(source + first * picture.width * 3, last - first, picture.width, taps, target + first * width * 3)
             }
         }
-        if height != picture.height, !columnsFirst { pixels = columnPass(pixels, width: width, height: height, columns) }
+        if height != picture.height {
+            pixels = pass(pixels, count: height * width * 3, taps: columns) { source, target, taps in
+                sn_resize_columns(source, width * 3, taps, target)
+            }
+        }
         return Picture(unchecked: pixels, width: width, height: height)
-    }
-
-    private static func columnPass(_ pixels: [UInt8], width: Int, height: Int, _ columns: Taps) -> [UInt8] {
-        pass(pixels, count: height * width * 3, taps: columns) { source, target, taps in sn_resize_columns(source, width * 3, taps, target) }
     }
 
     private static func pass(
