@@ -3,7 +3,11 @@
 # The collection: clip art (openclipart-svg) and captioned photographs (tuxpaint-stamps-default), copied to demo/pictures.
 set -eu
 
-sensorium=$(realpath "${1:?usage: tools/demo.sh PATH-OF-SENSORIUM}")
+sensorium=${1:?usage: tools/demo.sh PATH-OF-SENSORIUM}
+case "$sensorium" in
+/*) ;;
+*) sensorium=$(cd "$(dirname "$sensorium")" && pwd)/$(basename "$sensorium") ;;
+esac
 cd "$(dirname "$0")/.."
 clipart=/usr/share/openclipart/svg
 stamps=/usr/share/tuxpaint/stamps
