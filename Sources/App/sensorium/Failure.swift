@@ -46,7 +46,6 @@ struct Failure: Error {
         switch error {
         case .unknown: .usage
         case .disk: .notWritten
-        case .cancelled: .interrupted
         case .pythonMissing, .pipMissing, .network, .notInRegistry, .pipFailed, .hash, .convert: .unusable
         }
     }

@@ -4,24 +4,27 @@ import Synchronization
 
 /// Ctrl-C: the first asks a task to end what it has in hand, the second ends the program at once.
 final class Interruption: Sendable {
-    private let happened = Atomic<Bool>(false)
-    private let sources = Mutex<[any DispatchSourceSignal]>([])
+    // Made once and only kept alive here; libdispatch guards them itself.
+    nonisolated(unsafe) private let sources: [any DispatchSourceSignal]
 
     /// - Parameter first: called once, at the first signal.
     init(first: @escaping @Sendable () -> Void) {
-        for number in [SIGINT, SIGTERM] {
+        let happened = SignalCount()
+        sources = [SIGINT, SIGTERM].map { number in
             // The default action would end the program before the source hears of it.
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { [weak self] in
-                guard let self else { return }
-                if self.happened.exchange(true, ordering: .sequentiallyConsistent) { _exit(ExitStatus.interrupted.rawValue) }
-                first()
+            source.setEventHandler {
+                if happened.isFirst() { first() } else { _exit(ExitStatus.interrupted.rawValue) }
             }
             source.resume()
-            sources.withLock { $0.append(source) }
+            return source
         }
     }
+}
 
-    var isInterrupted: Bool { happened.load(ordering: .sequentiallyConsistent) }
+private final class SignalCount: Sendable {
+    private let seen = Atomic<Bool>(false)
+
+    func isFirst() -> Bool { !seen.exchange(true, ordering: .sequentiallyConsistent) }
 }

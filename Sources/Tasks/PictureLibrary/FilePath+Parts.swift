@@ -64,7 +64,7 @@ extension FilePath {
     public static var current: FilePath {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
         guard getcwd(&buffer, buffer.count) != nil else { return FilePath("/") }
-        return FilePath(bytes: buffer.lazy.map { UInt8(bitPattern: $0) })
+        return FilePath(bytes: buffer.lazy.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) })
     }
 
     /// Runs a system call with the NUL-terminated path.

@@ -24,10 +24,17 @@ struct HitOutput {
         ])
         for hit in hits {
             table.add([
-                String(hit.rank), NumberText.fixed(hit.score, 4), reason(hit), "\(hit.width)x\(hit.height)", hit.title ?? "", hit.path.display,
+                String(hit.rank), NumberText.fixed(hit.score, 4), reason(hit), "\(hit.width)x\(hit.height)", hit.title ?? "", near(hit.path),
             ])
         }
         return table
+    }
+
+    /// Paths beneath the working directory without it; only in tables, other programs get whole paths.
+    private static func near(_ path: FilePath) -> String {
+        let here = FilePath.current
+        guard path != here, path.isInside(here), here.bytes.count > 1 else { return path.display }
+        return FilePath(bytes: path.bytes[(here.bytes.count + 1)...]).display
     }
 
     /// What brought a hit up.

@@ -20,7 +20,7 @@ struct IndexCommand: AsyncParsableCommand {
               sensorium index ~/Pictures
               sensorium index
               sensorium index --model clip-vit-b16-vision ~/Pictures
-              sensorium index --library /tmp/library --quiet ~/Pictures /mnt/camera
+              sensorium index --library ~/family --quiet ~/Pictures ~/Camera
             """)
 
     @Argument(help: "Folders or pictures (default: the folders of earlier runs).", completion: .file())
@@ -69,8 +69,8 @@ struct IndexCommand: AsyncParsableCommand {
         if summary.progress.failed > 0 || summary.progress.unreachable > 0 { throw Failure(.partial) }
     }
 
-    private var options: IndexOptions {
-        var options = IndexOptions()
+    private var options: IndexingOptions {
+        var options = IndexingOptions()
         options.batchSize = batch
         options.loadingThreads = threads
         options.includesHidden = hidden

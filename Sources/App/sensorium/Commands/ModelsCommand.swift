@@ -100,7 +100,7 @@ extension ModelsCommand {
         var json = false
 
         func run() throws {
-            let description = CheckpointDescription(try CheckpointFile.open(path: ModelPlace(model).path))
+            let description = CheckpointDescription(try CheckpointFile.open(ModelPlace(model).path))
             if json { return description.jsonLines().forEach { Console.standard.line($0) } }
             Console.standard.line(TextWidth.printableLines(description.table()))
         }

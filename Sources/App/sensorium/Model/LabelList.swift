@@ -64,7 +64,7 @@ struct LabelList {
 
     private static func unquoted(_ text: String) -> String {
         guard text.count >= 2, text.first == "\"", text.last == "\"" else { return text }
-        return text.dropFirst().dropLast().replacing("\"\"", with: "\"")
+        return String(text.dropFirst().dropLast()).replacing("\"\"", with: "\"")
     }
 
     /// One unit vector for each label, the mean over its sentences: `[labels, dimension]`.

@@ -37,7 +37,7 @@ public struct ModelCache: Sendable {
     private static let converterVersion = 1
 
     /// Where the weights come from, kept beside them.
-    func note(of package: ModelPackage) -> String {
+    package func note(of package: ModelPackage) -> String {
         """
         {
           "name": "\(package.name)",
