@@ -11,7 +11,7 @@ struct NaFlexTransform: Sendable {
     let mostPatches: Int
 
     init(_ folder: ModelFolder, patch: Int) throws {
-        base = try folder.transform(defaults: .squash(224, filter: .bilinear, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]))
+        base = try folder.transform(default: .squash(224, filter: .bilinear, statistics: ImageTransform.Statistics.half))
         let settings = try folder.file("preprocessor_config.json").map { try ConfigReader(path: $0) }
         mostPatches = try settings?.int("max_num_patches", default: 256, in: 1...65536) ?? 256
         self.patch = patch

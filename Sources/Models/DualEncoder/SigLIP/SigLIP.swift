@@ -31,7 +31,7 @@ public enum SigLIP {
         guard let side = config.image else {
             return try SigLIPNaFlexTower(weights, config, transform: NaFlexTransform(folder, patch: config.patch))
         }
-        let transform = try folder.transform(defaults: .squash(side, filter: .bicubic, mean: [0.5, 0.5, 0.5], deviation: [0.5, 0.5, 0.5]))
+        let transform = try folder.transform(default: .squash(side, filter: .bicubic, statistics: ImageTransform.Statistics.half))
         return try SigLIPVisionTower(weights, config, image: side, transform: transform)
     }
 
