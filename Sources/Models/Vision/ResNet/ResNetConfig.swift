@@ -60,8 +60,8 @@ extension ResNet {
 
     private static func load(_ folder: ModelFolder) throws -> LoadedModel {
         let config = try ResNetConfig(folder.requireConfig(), weights: folder), isV2 = folder.modelType == "resnet_v2"
-        let transform = try folder.transform(default: .shortestEdge(
-            256, crop: 224, filter: isV2 ? .bilinear : .bicubic, statistics: ImageTransform.Statistics.imageNet))
+        let transform = try folder.transform(
+            default: .shortestEdge(256, crop: 224, filter: isV2 ? .bilinear : .bicubic, statistics: ImageTransform.Statistics.imageNet))
         let labels = folder.labels(config.classes ?? 0)
         if isV2 {
             guard !config.bottleneck else { throw try folder.requireConfig().invalid("layer_type", expected: "basic, the only pre-activation form") }
