@@ -2,7 +2,22 @@ import Foundation
 import GRDB
 import Imaging
 import Pipelines
+import Synchronization
 import VectorIndex
+
+/// Work for another thread that lets go of what it holds (the open catalogue) when it is done, not when the thread ends:
+/// else the catalogue would be closed at some moment after the caller has gone on.
+private final class Handover<Value: Sendable>: Sendable {
+    private let work: Mutex<(@Sendable () -> Value)?>
+
+    init(_ work: @escaping @Sendable () -> Value) { self.work = Mutex(work) }
+
+    /// Once.
+    func run() -> Value {
+        guard let work = work.withLock({ $0.take() }) else { preconditionFailure("work was handed over already") }
+        return work()
+    }
+}
 
 extension Library {
     /// Builds or updates: finds pictures beneath `roots`, embeds what is new or changed, recognises moved files and copies, and
@@ -24,8 +39,9 @@ extension Library {
         let run = try prepareRun(roots: roots, embedder: embedder, options: options, onEvent: onEvent)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
+                let work = Handover { Result { try self.perform(run) } }
                 let thread = Thread {
-                    let result = Result { try self.perform(run) }
+                    let result = work.run()
                     // Before the caller goes on: it may want to change the library itself.
                     lock.release()
                     continuation.resume(with: result)
