@@ -34,7 +34,7 @@ struct HitOutput {
     private static func near(_ path: FilePath) -> String {
         let here = FilePath.current
         guard path != here, path.isInside(here), here.bytes.count > 1 else { return path.display }
-        return FilePath(bytes: path.bytes[(here.bytes.count + 1)...]).display
+        return FilePath(bytes: Array(path.bytes[(here.bytes.count + 1)...])).display
     }
 
     /// What brought a hit up.
