@@ -47,12 +47,13 @@ lint: ## say where the format differs
 docs: build ## write MODELS.md from the catalogue
 	$(SENSORIUM) models list --markdown > MODELS.md
 
-man: build ## write the manual page and the shells' completions to dist/
+man: ## write the manual page and the shells' completions to dist/
+	@test -x $(SENSORIUM) || $(MAKE) build
 	@mkdir -p dist
 	$(SENSORIUM) manual > dist/sensorium.1
 	@for shell in bash zsh fish; do $(SENSORIUM) --generate-completion-script $$shell > dist/sensorium.$$shell || exit 1; done
 
-install: man ## install the binary, the manual page and completions under PREFIX (/usr/local)
+install: man ## install the binary, the manual page and completions under PREFIX (after `make build`; may be run with sudo)
 	install -D -m 755 $(SENSORIUM) $(DESTDIR)$(PREFIX)/bin/sensorium
 	install -D -m 644 dist/sensorium.1 $(DESTDIR)$(PREFIX)/share/man/man1/sensorium.1
 	install -D -m 644 dist/sensorium.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sensorium

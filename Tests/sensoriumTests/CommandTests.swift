@@ -99,13 +99,13 @@ import Testing
     }
 
     /// Rows of a version 1 `.npy` file of f32.
-    private func rows(_ name: String, _ workspace: Workspace) throws -> [[Float]] {
+    private func rows(_ name: String, _ workspace: Workspace, count: Int = 2) throws -> [[Float]] {
         let data = try Data(contentsOf: workspace.folder.appendingPathComponent(name))
         #expect(data.prefix(6) == Data([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]))
         let start = 10 + Int(data[8]) + Int(data[9]) << 8
         let values = data[start...].withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) } }
-        let width = values.count / 2
-        return [Array(values[..<width]), Array(values[width...])]
+        let width = values.count / count
+        return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
 
     @Test func classesAreRankedAndSumToOne() throws {
@@ -140,6 +140,16 @@ import Testing
         #expect(run.objects?.count == 4, "\(run.errors)")
     }
 
+    @Test func exportedRowsAreTheEmbeddedOnes() throws {
+        let workspace = try indexed()
+        let export = try CommandRun(["export", "--output", "all.npy"], in: workspace)
+        #expect(export.status == 0 && export.lines.count == 4, "\(export.errors)")
+        let embed = try CommandRun(["embed", "--model", Workspace.clip, "--stdin", "images", "--output", "same.npy"], in: workspace, input: export.output)
+        #expect(embed.status == 0, "\(embed.errors)")
+        let (first, second) = (try rows("all.npy", workspace, count: 4), try rows("same.npy", workspace, count: 4))
+        #expect(zip(first.joined(), second.joined()).allSatisfy { abs($0 - $1) < 1e-5 })
+    }
+
     @Test func sheetHoldsItsPictures() throws {
         let workspace = try indexed()
         try workspace.write("Pictures/<script>&.png", seed: 50, title: "<b>bold</b>")
@@ -163,7 +173,7 @@ import Testing
         let workspace = try Workspace()
         let manual = try CommandRun(["manual"], in: workspace)
         #expect(manual.status == 0 && manual.output.hasPrefix(".Dd "))
-        for command in ["index", "search", "similar", "info", "status", "remove", "sheet", "embed", "classify", "models list", "models pull"] {
+        for command in ["index", "search", "similar", "info", "status", "remove", "sheet", "export", "embed", "classify", "models list", "models pull"] {
             #expect(manual.output.contains(".Ss sensorium \(command)\n"))
         }
         #expect(manual.output.contains("EXIT STATUS"))

@@ -4,7 +4,7 @@ import Testing
 
 /// Killed at random moments, an indexing run loses nothing that it had acknowledged.
 @Suite struct KillTests {
-    private static let pictures = 240
+    private static let pictures = 600
     private static let rounds = 10
 
     @Test func nothingAcknowledgedIsLost() throws {
@@ -12,20 +12,26 @@ import Testing
         for seed in 0..<Self.pictures { try workspace.write("Pictures/\(seed / 40)/picture-\(seed).png", seed: seed, width: 64 + seed % 5, height: 48) }
         var generator = RandomGenerator(seed: 20)
         var known: Set<String> = []
+        var hits = 0
         for round in 0..<Self.rounds {
-            let acknowledged = try kill(after: Int(generator.next() % 12), workspace)
+            let (acknowledged, wasAlive) = try kill(afterMicroseconds: UInt32(generator.next() % 250_000), waitsForFirst: round % 2 == 0, workspace)
+            hits += wasAlive ? 1 : 0
             // A library that was killed before it was made has acknowledged nothing.
             guard FileManager.default.fileExists(atPath: workspace.folder.appendingPathComponent(".local/share/sensorium/library/library.json").path) else {
                 #expect(acknowledged == 0)
                 continue
             }
             let verified = try CommandRun(["status", "--verify"], in: workspace)
-            #expect(verified.status == 0, "round \(round): \(verified.errors)")
+            // Vectors of the batch in work, which nobody was told of, may lie there until the next run.
+            let faults = verified.errors.split(separator: "\n").filter { !$0.hasSuffix("belong to no picture; the next run removes them") && !$0.hasPrefix("sound") }
+            #expect(faults.isEmpty, "round \(round): \(verified.errors)")
             let now = try indexed(workspace)
             #expect(known.isSubset(of: now), "round \(round): \(known.subtracting(now).sorted())")
             #expect(now.count >= known.count + acknowledged, "round \(round): \(now.count) indexed, \(known.count) before, \(acknowledged) acknowledged")
             known = now
         }
+        // Otherwise the test would test nothing.
+        #expect(hits >= Self.rounds / 2, "only \(hits) runs were alive when they were killed")
         let last = try CommandRun(["index", "--model", Workspace.clip, "Pictures", "--json"], in: workspace)
         #expect(last.status == 0, "\(last.errors)")
         #expect(try indexed(workspace).count == Self.pictures)
@@ -33,31 +39,28 @@ import Testing
         let indexes = try #require(status["indexes"] as? [[String: Any]])
         #expect(indexes.first?["vectors"] as? Int == Self.pictures)
         #expect(indexes.first?["pending"] as? Int == 0)
+        #expect(try CommandRun(["status", "--verify"], in: workspace).status == 0)
     }
 
-    /// Starts a run, kills it some milliseconds after it has told of its n-th step, and returns how many pictures it acknowledged.
-    private func kill(after steps: Int, _ workspace: Workspace) throws -> Int {
-        let arguments = ["index", "--model", Workspace.clip, "--batch", "4", "Pictures", "--json"]
+    /// Starts a run and kills it some time after its start, or after the first step that it told of.
+    /// Returns how many pictures it had acknowledged, and whether it was still at work.
+    private func kill(afterMicroseconds delay: UInt32, waitsForFirst: Bool, _ workspace: Workspace) throws -> (acknowledged: Int, wasAlive: Bool) {
+        let arguments = ["index", "--model", Workspace.clip, "--batch", "4", "--threads", "1", "Pictures", "--json"]
         let process = CommandRun.process(CommandRun.program, arguments, in: workspace)
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice
         try process.run()
-        var text = Data()
-        var lines = 0
-        while lines <= steps {
-            let data = pipe.fileHandleForReading.availableData
-            if data.isEmpty { break }
-            text += data
-            lines += data.count { $0 == 10 }
-        }
+        var text = waitsForFirst ? pipe.fileHandleForReading.availableData : Data()
+        usleep(delay)
         Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
         text += pipe.fileHandleForReading.readDataToEndOfFile()
-        return text.split(separator: 10).reduce(0) { most, line in
+        process.waitUntilExit()
+        let acknowledged = text.split(separator: 10).reduce(0) { most, line in
             let object = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any]
             return max(most, object?["embedded"] as? Int ?? 0)
         }
+        return (acknowledged, process.terminationReason == .uncaughtSignal)
     }
 
     private func indexed(_ workspace: Workspace) throws -> Set<String> {
