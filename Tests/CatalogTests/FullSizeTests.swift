@@ -57,7 +57,8 @@ struct MadeUpSource: TensorSource {
         #expect(shapes.count > 20)
         let parameters = shapes.values.reduce(0) { $0 + $1.reduce(1, *) }
         #expect(parameters > 1_000_000, "\(published.checkpoint.name): \(parameters) parameters")
-        #expect(try Catalog.family(of: folder(published, MadeUpSource(shapes: [:]))).name == published.family.name)
+        let family = try Catalog.family(of: folder(published, MadeUpSource(shapes: [:])))
+        #expect(family.name == published.family.name)
     }
 
     /// Full-size networks with random weights run: ViT-B/32, B/16 and H/14.
@@ -68,9 +69,9 @@ struct MadeUpSource: TensorSource {
         let encoder = try #require(model.image), text = try #require(model.text)
         let embedding = try encoder.embed([encoder.prepare(Golden.picture("photo_160x120.png"))])
         #expect(embedding.shape == [1, encoder.dimension])
-        #expect(embedding.floats().allSatisfy(\.isFinite))
+        #expect(embedding.floats().allSatisfy { $0.isFinite })
         let words = try text.embed(TokenBatch(ids: Tensor([Int64(49406), 320, 1125, 49407], [1, 4])))
         #expect(words.shape == [1, encoder.dimension])
-        #expect(words.floats().allSatisfy(\.isFinite))
+        #expect(words.floats().allSatisfy { $0.isFinite })
     }
 }

@@ -10,7 +10,7 @@ private struct Expected: Decodable {
 }
 
 private func fixture(_ name: String) -> String {
-    Bundle.module.resourcePath! + "/Fixtures/" + name
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures/" + name).path
 }
 
 private func expected() throws -> Expected {

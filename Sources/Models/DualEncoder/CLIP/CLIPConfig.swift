@@ -62,11 +62,15 @@ extension CLIPConfig {
     /// From a Hugging Face folder: `clip`, `clip_vision_model` or `clip_text_model`.
     init(huggingFace folder: ModelFolder) throws {
         let config = try folder.requireConfig()
-        projection = folder.shape("visual_projection.weight")?.first ?? folder.shape("text_projection.weight")?.first
         switch folder.modelType {
-        case "clip_vision_model": vision = try CLIPVisionConfig(config)
-        case "clip_text_model": text = try CLIPTextConfig(config)
+        case "clip_vision_model":
+            vision = try CLIPVisionConfig(config)
+            projection = folder.shape("visual_projection.weight")?.first
+        case "clip_text_model":
+            text = try CLIPTextConfig(config)
+            projection = folder.shape("text_projection.weight")?.first
         default:
+            projection = try config.size("projection_dim", default: 512)
             vision = try CLIPVisionConfig(config.sectionOrEmpty("vision_config"))
             text = try CLIPTextConfig(config.sectionOrEmpty("text_config"))
         }
