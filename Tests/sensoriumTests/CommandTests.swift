@@ -103,7 +103,9 @@ import Testing
         let data = try Data(contentsOf: workspace.folder.appendingPathComponent(name))
         #expect(data.prefix(6) == Data([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]))
         let start = 10 + Int(data[8]) + Int(data[9]) << 8
-        let values = data[start...].withUnsafeBytes { raw in (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) } }
+        let values = data[start...].withUnsafeBytes { raw in
+            (0..<raw.count / 4).map { raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
+        }
         let width = values.count / count
         return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
@@ -144,7 +146,8 @@ import Testing
         let workspace = try indexed()
         let export = try CommandRun(["export", "--output", "all.npy"], in: workspace)
         #expect(export.status == 0 && export.lines.count == 4, "\(export.errors)")
-        let embed = try CommandRun(["embed", "--model", Workspace.clip, "--stdin", "images", "--output", "same.npy"], in: workspace, input: export.output)
+        let embed = try CommandRun(
+            ["embed", "--model", Workspace.clip, "--stdin", "images", "--output", "same.npy"], in: workspace, input: export.output)
         #expect(embed.status == 0, "\(embed.errors)")
         let (first, second) = (try rows("all.npy", workspace, count: 4), try rows("same.npy", workspace, count: 4))
         #expect(zip(first.joined(), second.joined()).allSatisfy { abs($0 - $1) < 1e-5 })
@@ -173,7 +176,9 @@ import Testing
         let workspace = try Workspace()
         let manual = try CommandRun(["manual"], in: workspace)
         #expect(manual.status == 0 && manual.output.hasPrefix(".Dd "))
-        for command in ["index", "search", "similar", "info", "status", "remove", "sheet", "export", "embed", "classify", "models list", "models pull"] {
+        for command in [
+            "index", "search", "similar", "info", "status", "remove", "sheet", "export", "embed", "classify", "models list", "models pull",
+        ] {
             #expect(manual.output.contains(".Ss sensorium \(command)\n"))
         }
         #expect(manual.output.contains("EXIT STATUS"))
@@ -186,7 +191,8 @@ import Testing
     @Test func interruptedRunEndsItsBatchAndGoesOnLater() throws {
         let workspace = try Workspace()
         for seed in 0..<400 { try workspace.write("Pictures/\(seed).png", seed: seed, width: 64 + seed % 7, height: 48) }
-        let process = CommandRun.process(CommandRun.program, ["index", "--model", Workspace.clip, "--batch", "4", "Pictures", "--json"], in: workspace)
+        let process = CommandRun.process(
+            CommandRun.program, ["index", "--model", Workspace.clip, "--batch", "4", "Pictures", "--json"], in: workspace)
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice

@@ -13,7 +13,9 @@ import Testing
         let tool = try #require(try JSONSerialization.jsonObject(with: Data(dump.output.utf8)) as? [String: Any])
         let command = try #require(tool["command"] as? [String: Any])
         // Indexing first, removal last; the commands of the overview repeat both.
-        let examples = Self.examples(command).filter { !$0.contains("sensorium remove") } + Self.examples(command).filter { $0.contains("sensorium remove") }
+        let examples =
+            Self.examples(command).filter { !$0.contains("sensorium remove") }
+            + Self.examples(command).filter { $0.contains("sensorium remove") }
         #expect(examples.count > 40)
         try run(["sensorium index ~/Pictures --quiet"] + examples, in: workspace)
     }
@@ -50,7 +52,11 @@ import Testing
         var found: [String] = []
         var isExample = false
         for line in ((command["discussion"] as? String) ?? "").split(separator: "\n") {
-            if line == "EXAMPLES" || line == "FIRST STEPS" { isExample = true } else if !line.hasPrefix("  ") { isExample = false } else if isExample {
+            if line == "EXAMPLES" || line == "FIRST STEPS" {
+                isExample = true
+            } else if !line.hasPrefix("  ") {
+                isExample = false
+            } else if isExample {
                 found.append(line.trimmingCharacters(in: .whitespaces))
             }
         }

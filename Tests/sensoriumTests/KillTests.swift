@@ -9,25 +9,35 @@ import Testing
 
     @Test func nothingAcknowledgedIsLost() throws {
         let workspace = try Workspace()
-        for seed in 0..<Self.pictures { try workspace.write("Pictures/\(seed / 40)/picture-\(seed).png", seed: seed, width: 64 + seed % 5, height: 48) }
+        for seed in 0..<Self.pictures {
+            try workspace.write("Pictures/\(seed / 40)/picture-\(seed).png", seed: seed, width: 64 + seed % 5, height: 48)
+        }
         var generator = RandomGenerator(seed: 20)
         var known: Set<String> = []
         var hits = 0
         for round in 0..<Self.rounds {
-            let (acknowledged, wasAlive) = try kill(afterMicroseconds: UInt32(generator.next() % 250_000), waitsForFirst: round % 2 == 0, workspace)
+            let (acknowledged, wasAlive) = try kill(
+                afterMicroseconds: UInt32(generator.next() % 250_000), waitsForFirst: round % 2 == 0, workspace)
             hits += wasAlive ? 1 : 0
             // A library that was killed before it was made has acknowledged nothing.
-            guard FileManager.default.fileExists(atPath: workspace.folder.appendingPathComponent(".local/share/sensorium/library/library.json").path) else {
+            guard
+                FileManager.default.fileExists(
+                    atPath: workspace.folder.appendingPathComponent(".local/share/sensorium/library/library.json").path)
+            else {
                 #expect(acknowledged == 0)
                 continue
             }
             let verified = try CommandRun(["status", "--verify"], in: workspace)
             // Vectors of the batch in work, which nobody was told of, may lie there until the next run.
-            let faults = verified.errors.split(separator: "\n").filter { !$0.hasSuffix("belong to no picture; the next run removes them") && !$0.hasPrefix("sound") }
+            let faults = verified.errors.split(separator: "\n").filter {
+                !$0.hasSuffix("belong to no picture; the next run removes them") && !$0.hasPrefix("sound")
+            }
             #expect(faults.isEmpty, "round \(round): \(verified.errors)")
             let now = try indexed(workspace)
             #expect(known.isSubset(of: now), "round \(round): \(known.subtracting(now).sorted())")
-            #expect(now.count >= known.count + acknowledged, "round \(round): \(now.count) indexed, \(known.count) before, \(acknowledged) acknowledged")
+            #expect(
+                now.count >= known.count + acknowledged,
+                "round \(round): \(now.count) indexed, \(known.count) before, \(acknowledged) acknowledged")
             known = now
         }
         // Otherwise the test would test nothing.
@@ -44,7 +54,9 @@ import Testing
 
     /// Starts a run and kills it some time after its start, or after the first step that it told of.
     /// Returns how many pictures it had acknowledged, and whether it was still at work.
-    private func kill(afterMicroseconds delay: UInt32, waitsForFirst: Bool, _ workspace: Workspace) throws -> (acknowledged: Int, wasAlive: Bool) {
+    private func kill(
+        afterMicroseconds delay: UInt32, waitsForFirst: Bool, _ workspace: Workspace
+    ) throws -> (acknowledged: Int, wasAlive: Bool) {
         let arguments = ["index", "--model", Workspace.clip, "--batch", "4", "--threads", "1", "Pictures", "--json"]
         let process = CommandRun.process(CommandRun.program, arguments, in: workspace)
         let pipe = Pipe()

@@ -34,7 +34,9 @@ final class Workspace: Sendable {
 
     /// A picture whose bytes `seed` decides: a gradient with a block of colour.
     static func picture(seed: Int, width: Int = 96, height: Int = 64) throws -> Picture {
-        let (red, green, blue) = (UInt8(truncatingIfNeeded: seed &* 97), UInt8(truncatingIfNeeded: seed &* 57 &+ 31), UInt8(truncatingIfNeeded: seed &* 23 &+ 90))
+        let (red, green, blue) = (
+            UInt8(truncatingIfNeeded: seed &* 97), UInt8(truncatingIfNeeded: seed &* 57 &+ 31), UInt8(truncatingIfNeeded: seed &* 23 &+ 90)
+        )
         var pixels: [UInt8] = []
         pixels.reserveCapacity(width * height * 3)
         for y in 0..<height {
@@ -70,7 +72,8 @@ final class Workspace: Sendable {
         for (seed, name) in ["bike.jpg", "beach.jpg", "a.jpg", "b.png"].enumerated() { try write(name, seed: seed + 11) }
         let files = FileManager.default
         try files.createSymbolicLink(at: folder.appendingPathComponent("clip-folder"), withDestinationURL: URL(fileURLWithPath: Self.clip))
-        try files.copyItem(at: Self.golden("DualEncoder/CLIP/golden/vit/model.safetensors"), to: folder.appendingPathComponent("model.safetensors"))
+        try files.copyItem(
+            at: Self.golden("DualEncoder/CLIP/golden/vit/model.safetensors"), to: folder.appendingPathComponent("model.safetensors"))
         for name in ["model.pt", "pytorch_model.bin"] {
             try files.copyItem(at: Self.golden("DualEncoder/CLIP/golden/openai_vit/model.pt"), to: folder.appendingPathComponent(name))
         }

@@ -23,9 +23,10 @@ enum ExitStatus: Int32, CaseIterable {
 
     /// The section of help and manual.
     static var help: String {
-        "EXIT STATUS\n" + allCases.map { status in
-            let number = String(status.rawValue)
-            return "  " + number + String(repeating: " ", count: 5 - number.count) + status.meaning
-        }.joined(separator: "\n")
+        "EXIT STATUS\n"
+            + allCases.map { status in
+                let number = String(status.rawValue)
+                return "  " + number + String(repeating: " ", count: 5 - number.count) + status.meaning
+            }.joined(separator: "\n")
     }
 }

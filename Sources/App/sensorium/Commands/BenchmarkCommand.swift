@@ -7,7 +7,8 @@ import Tensors
 
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "benchmark", abstract: "Measures parts of the program; used by Benchmarks/.", shouldDisplay: false, subcommands: [Encoder.self])
+        commandName: "benchmark", abstract: "Measures parts of the program; used by Benchmarks/.", shouldDisplay: false,
+        subcommands: [Encoder.self])
 
     struct Encoder: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -41,13 +41,17 @@ struct ClassifyCommand: ParsableCommand {
     @Option(name: .long, help: "Labels, with commas between.")
     var labels: String?
 
-    @Option(name: .long, help: ArgumentHelp("Labels, one on each line; after a tab (.csv: a comma) a sentence of its own.", valueName: "file"), completion: .file())
+    @Option(
+        name: .long, help: ArgumentHelp("Labels, one on each line; after a tab (.csv: a comma) a sentence of its own.", valueName: "file"),
+        completion: .file())
     var labelsFile: String?
 
     @Option(name: .long, help: ArgumentHelp("Sentences to choose from, one on each line.", valueName: "file"), completion: .file())
     var captionsFile: String?
 
-    @Option(name: .long, help: ArgumentHelp("The vectors of the labels, in their order (.npy, .fvecs, .faiss).", valueName: "file"), completion: .file())
+    @Option(
+        name: .long, help: ArgumentHelp("The vectors of the labels, in their order (.npy, .fvecs, .faiss).", valueName: "file"),
+        completion: .file())
     var labelVectors: String?
 
     @Option(name: .long, help: "A sentence with {} where the label goes; may be given several times.")
@@ -69,7 +73,9 @@ struct ClassifyCommand: ParsableCommand {
             throw ValidationError("Give only one of --labels, --labels-file and --captions-file.")
         }
         guard template.isEmpty || language == nil else { throw ValidationError("Give --template or --language, not both.") }
-        guard labelVectors == nil || labels != nil || labelsFile != nil else { throw ValidationError("--label-vectors needs --labels or --labels-file.") }
+        guard labelVectors == nil || labels != nil || labelsFile != nil else {
+            throw ValidationError("--label-vectors needs --labels or --labels-file.")
+        }
         guard (1...100_000).contains(top) else { throw ValidationError("--top must be 1 to 100000.") }
         guard (1...4_096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
     }
@@ -116,7 +122,8 @@ struct ClassifyCommand: ParsableCommand {
                 Console.standard.line(line.text)
             } else if Console.standard.isTerminal {
                 table.add([
-                    place == 0 ? path.display : "", score.label, NumberText.fixed(Double(score.score), 4), NumberText.fixed(Double(score.similarity), 4),
+                    place == 0 ? path.display : "", score.label, NumberText.fixed(Double(score.score), 4),
+                    NumberText.fixed(Double(score.similarity), 4),
                 ])
             } else {
                 let label = TextWidth.printable(score.label)
@@ -135,7 +142,8 @@ struct ClassifyCommand: ParsableCommand {
             throw RoleError(model: place.name, role: "zero-shot classifier", reason: "the checkpoint holds no picture tower")
         }
         let vectors = try labelVectors.map { try read(vectors: $0, list, image.dimension) } ?? embedded(list, model, place)
-        let zeroShot = ZeroShotClassifier(image: image, labels: list.labels, vectors: vectors, similarity: model.similarity ?? Similarity(scale: 100))
+        let zeroShot = ZeroShotClassifier(
+            image: image, labels: list.labels, vectors: vectors, similarity: model.similarity ?? Similarity(scale: 100))
         return { try zeroShot.classify($0) }
     }
 
@@ -151,7 +159,8 @@ struct ClassifyCommand: ParsableCommand {
         let reader = try VectorFileReader(path: file)
         guard reader.count == list.labels.count, reader.dimension == dimension else {
             throw Failure(
-                .usage, "\(file) holds \(reader.count) vectors of \(reader.dimension) numbers; \(list.labels.count) of \(dimension) are wanted")
+                .usage,
+                "\(file) holds \(reader.count) vectors of \(reader.dimension) numbers; \(list.labels.count) of \(dimension) are wanted")
         }
         return try reader.rows(0..<reader.count)
     }

@@ -62,7 +62,8 @@ struct EmbedCommand: ParsableCommand {
         let loaded = try place.load()
         let lines = stdin == nil ? [] : StandardInput.lines()
         let wantsTexts = !text.isEmpty || stdin == .texts
-        let (written, failed) = try wantsTexts
+        let (written, failed) =
+            try wantsTexts
             ? (embed(texts: text + lines.map { String(decoding: $0, as: UTF8.self) }, loaded, place), 0)
             : embed(images: image.map { FilePath($0) } + lines.map { FilePath(bytes: $0) }, loaded, place)
         if !quiet { Console.standard.error("wrote \(NumberText.grouped(written)) rows to \(output)") }
@@ -98,7 +99,9 @@ struct EmbedCommand: ParsableCommand {
                     failed += 1
                 }
             }
-            if failed > 0 && !skipFailed { throw Failure(.partial, "\(output) isn't written, as its rows would shift; --skip-failed leaves such pictures out") }
+            if failed > 0 && !skipFailed {
+                throw Failure(.partial, "\(output) isn't written, as its rows would shift; --skip-failed leaves such pictures out")
+            }
             if !prepared.isEmpty { try writer.append(finished(encoder.embed(prepared))) }
         }
         try writer.finish()

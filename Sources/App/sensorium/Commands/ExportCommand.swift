@@ -24,7 +24,9 @@ struct ExportCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Where the paths go (default: the standard output).", valueName: "file"), completion: .file())
     var paths: String?
 
-    @Option(name: .long, help: ArgumentHelp("The model whose vectors are written, by its name or digest in `sensorium status`.", valueName: "model"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The model whose vectors are written, by its name or digest in `sensorium status`.", valueName: "model"))
     var index: String?
 
     @OptionGroup var libraryOptions: LibraryOptions

@@ -20,11 +20,13 @@ struct HitOutput {
     static func table(_ hits: [SearchHit]) -> Table {
         var table = Table([
             Table.Column(title: "#", alignment: .right), Table.Column(title: "score", alignment: .right), Table.Column(title: "by"),
-            Table.Column(title: "size", alignment: .right), Table.Column(title: "title", gives: .end), Table.Column(title: "path", gives: .front),
+            Table.Column(title: "size", alignment: .right), Table.Column(title: "title", gives: .end),
+            Table.Column(title: "path", gives: .front),
         ])
         for hit in hits {
             table.add([
-                String(hit.rank), NumberText.fixed(hit.score, 4), reason(hit), "\(hit.width)x\(hit.height)", hit.title ?? "", near(hit.path),
+                String(hit.rank), NumberText.fixed(hit.score, 4), reason(hit), "\(hit.width)x\(hit.height)", hit.title ?? "",
+                near(hit.path),
             ])
         }
         return table

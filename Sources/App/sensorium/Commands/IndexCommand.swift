@@ -29,7 +29,9 @@ struct IndexCommand: AsyncParsableCommand {
     @OptionGroup var libraryOptions: LibraryOptions
     @OptionGroup var output: OutputOptions
 
-    @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name (default: the library's, at first \(RememberedModels.standard)).")
+    @Option(
+        name: .long,
+        help: "A model's folder, a checkpoint file or a catalogue name (default: the library's, at first \(RememberedModels.standard)).")
     var model: String?
 
     @Option(name: .long, help: ArgumentHelp("Pictures embedded and made durable together.", valueName: "n"))
@@ -113,7 +115,9 @@ struct IndexCommand: AsyncParsableCommand {
         console.error("\(summary.isCancelled ? "Interrupted" : "Done"): \(NumberText.grouped(progress.found)) files in \(time): \(told)")
         if progress.failed > 0 { console.error("`sensorium status --errors` says why \(NumberText.grouped(progress.failed)) failed") }
         if !summary.isActive {
-            console.error("searches use the earlier model's vectors until all pictures have this one's (\(NumberText.grouped(summary.pending)) to go)")
+            console.error(
+                "searches use the earlier model's vectors until all pictures have this one's (\(NumberText.grouped(summary.pending)) to go)"
+            )
         }
     }
 }

@@ -35,7 +35,8 @@ struct InfoCommand: ParsableCommand {
             } else {
                 if place > 0 { Console.standard.line("") }
                 for (name, value) in Self.facts(info) {
-                    Console.standard.line(Style.dim.apply(TextWidth.padded(name, to: 12), Console.standard.colors) + TextWidth.printable(value))
+                    Console.standard.line(
+                        Style.dim.apply(TextWidth.padded(name, to: 12), Console.standard.colors) + TextWidth.printable(value))
                 }
             }
         }
@@ -49,7 +50,8 @@ struct InfoCommand: ParsableCommand {
             ("tags", info.tags.isEmpty ? nil : info.tags.joined(separator: ", ")),
             ("picture", picture(info)), ("file", "\(NumberText.bytes(info.size)), changed \(info.modified.ISO8601Format())"),
             ("taken", info.taken), ("camera", camera(info)), ("place", place(info)),
-            ("colours", colors(info)), ("vectors", info.embedders.isEmpty ? nil : info.embedders.joined(separator: ", ")), ("sha-256", info.contentHash),
+            ("colours", colors(info)), ("vectors", info.embedders.isEmpty ? nil : info.embedders.joined(separator: ", ")),
+            ("sha-256", info.contentHash),
         ]
         facts += info.copies.map { ("copy", $0.display) }
         return facts.compactMap { name, value in value.map { (name, $0) } }
@@ -94,12 +96,14 @@ struct InfoCommand: ParsableCommand {
         line.add("title", info.title)
         line.add("description", info.description)
         line.add("tags", info.tags)
-        line.add("colors", info.colors.map { color in
-            var line = JSONLine()
-            line.add("hex", color.hex)
-            line.add("share", color.share)
-            return line
-        })
+        line.add(
+            "colors",
+            info.colors.map { color in
+                var line = JSONLine()
+                line.add("hex", color.hex)
+                line.add("share", color.share)
+                return line
+            })
         line.add("embedders", info.embedders)
         line.add("copies", info.copies.map(\.display))
         return line

@@ -5,7 +5,8 @@ import PictureLibrary
 
 struct LibraryOptions: ParsableArguments {
     @Option(
-        name: .long, help: ArgumentHelp("The library's folder (default: SENSORIUM_LIBRARY, else ~/.local/share/sensorium/library).", valueName: "dir"),
+        name: .long,
+        help: ArgumentHelp("The library's folder (default: SENSORIUM_LIBRARY, else ~/.local/share/sensorium/library).", valueName: "dir"),
         completion: .directory)
     var library: String?
 

@@ -46,14 +46,22 @@ extension ModelsCommand {
             if markdown { return console.raw(Array(CataloguePage.text.utf8)) }
             let cache = ModelCache()
             if json { return lines(cache).forEach { console.line($0.text) } }
-            var packages = Table([Table.Column(title: "name"), Table.Column(title: "here"), Table.Column(title: "what it is", gives: .end), Table.Column(title: "licence", gives: .end)])
-            for package in ModelPackage.all { packages.add([package.name, cache.has(package) ? "yes" : "no", package.summary, package.license]) }
-            var families = Table([Table.Column(title: "family"), Table.Column(title: "group"), Table.Column(title: "what it is", gives: .end)])
+            var packages = Table([
+                Table.Column(title: "name"), Table.Column(title: "here"), Table.Column(title: "what it is", gives: .end),
+                Table.Column(title: "licence", gives: .end),
+            ])
+            for package in ModelPackage.all {
+                packages.add([package.name, cache.has(package) ? "yes" : "no", package.summary, package.license])
+            }
+            var families = Table([
+                Table.Column(title: "family"), Table.Column(title: "group"), Table.Column(title: "what it is", gives: .end),
+            ])
             for family in Catalog.all { families.add([family.name, family.group, family.summary]) }
             let width = console.isTerminal ? console.width : nil
             console.line(Style.bold.apply("Models to fetch (sensorium models pull NAME)", console.colors))
             for line in packages.lines(width: width, colors: console.colors) { console.line(line) }
-            console.line("\n" + Style.bold.apply("Families that are read from a folder or a checkpoint file (--model PATH)", console.colors))
+            console.line(
+                "\n" + Style.bold.apply("Families that are read from a folder or a checkpoint file (--model PATH)", console.colors))
             for line in families.lines(width: width, colors: console.colors) { console.line(line) }
         }
 
@@ -68,16 +76,17 @@ extension ModelsCommand {
                 line.add("here", cache.has(package))
                 line.add("path", cache.has(package) ? cache.path(of: package) : nil)
                 return line
-            } + Catalog.all.map { family in
-                var line = JSONLine()
-                line.add("kind", "family")
-                line.add("name", family.name)
-                line.add("group", family.group)
-                line.add("summary", family.summary)
-                line.add("layouts", family.layouts)
-                line.add("published", family.published.map(\.name))
-                return line
             }
+                + Catalog.all.map { family in
+                    var line = JSONLine()
+                    line.add("kind", "family")
+                    line.add("name", family.name)
+                    line.add("group", family.group)
+                    line.add("summary", family.summary)
+                    line.add("layouts", family.layouts)
+                    line.add("published", family.published.map(\.name))
+                    return line
+                }
         }
     }
 

@@ -18,13 +18,17 @@ struct QueryOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Leave out hits below this similarity (or score, without vectors).", valueName: "x"))
     var minScore: Double?
 
-    @Option(name: .customLong("where"), help: ArgumentHelp("A filter, as \"width >= 1000 and format = jpeg and taken > 2020\".", valueName: "filter"))
+    @Option(
+        name: .customLong("where"),
+        help: ArgumentHelp("A filter, as \"width >= 1000 and format = jpeg and taken > 2020\".", valueName: "filter"))
     var filter: String?
 
     @Option(name: .long, help: ArgumentHelp("Pictures with this colour: #rrggbb, #rgb or a name.", valueName: "colour"))
     var color: String?
 
-    @Option(name: .customLong("in"), help: ArgumentHelp("Only pictures in this folder or beneath it.", valueName: "folder"), completion: .directory)
+    @Option(
+        name: .customLong("in"), help: ArgumentHelp("Only pictures in this folder or beneath it.", valueName: "folder"),
+        completion: .directory)
     var folder: String?
 
     @Option(name: .long, help: ArgumentHelp("How much matching words count beside the look of pictures (0: not at all).", valueName: "x"))
@@ -67,7 +71,9 @@ struct Searcher {
         if embedder == nil, !hasRemarked, Self.hasWords(query) {
             hasRemarked = true
             let reason = active.map { "\($0.name) has no text tower" } ?? "no model has been used yet"
-            remark("words are looked up in titles, tags and names (\(reason)); with --model and a dual encoder they are compared with the pictures")
+            remark(
+                "words are looked up in titles, tags and names (\(reason)); with --model and a dual encoder they are compared with the pictures"
+            )
         }
         return try library.search(query, embedder: embedder)
     }

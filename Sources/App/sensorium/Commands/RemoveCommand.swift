@@ -23,7 +23,8 @@ struct RemoveCommand: ParsableCommand {
     @Flag(name: .long, help: "Forget the files that are gone.")
     var missing = false
 
-    @Option(name: .long, help: ArgumentHelp("Remove the vectors of a model, by its name or digest in `sensorium status`.", valueName: "model"))
+    @Option(
+        name: .long, help: ArgumentHelp("Remove the vectors of a model, by its name or digest in `sensorium status`.", valueName: "model"))
     var index: String?
 
     @Flag(name: .long, help: "Give back the room of what was removed.")

@@ -44,7 +44,8 @@ struct SearchCommand: ParsableCommand {
         HitOutput(output: output).show(hits)
         if let html {
             let title = SearchDescription(queryOptions).text
-            try ContactSheet(title: "Sensorium: \(title)", sections: [SheetSection(title: title, note: nil, query: query, hits: hits)]).write(to: html)
+            try ContactSheet(title: "Sensorium: \(title)", sections: [SheetSection(title: title, note: nil, query: query, hits: hits)])
+                .write(to: html)
             output.remark("wrote \(html)")
         }
         guard !hits.isEmpty else {

@@ -16,7 +16,8 @@ struct SheetCommand: ParsableCommand {
               echo '"a red bicycle" -k 12' | sensorium sheet --output page.html -
             """)
 
-    @Argument(help: ArgumentHelp("A text file with a query on each line; - reads the standard input.", valueName: "list"), completion: .file())
+    @Argument(
+        help: ArgumentHelp("A text file with a query on each line; - reads the standard input.", valueName: "list"), completion: .file())
     var list: String
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The page.", valueName: "file"), completion: .file(extensions: ["html"]))
@@ -67,7 +68,8 @@ struct SheetCommand: ParsableCommand {
         console.line(Style.bold.apply("\n\(heading)", console.colors))
         console.line(Style.dim.apply("$ sensorium search \(line)", console.colors))
         if hits.isEmpty { console.line("nothing found") }
-        for row in HitOutput.table(hits).lines(width: console.isTerminal ? console.width : 140, colors: console.colors) where !hits.isEmpty { console.line(row) }
+        for row in HitOutput.table(hits).lines(width: console.isTerminal ? console.width : 140, colors: console.colors) where !hits.isEmpty
+        { console.line(row) }
     }
 
     private func queries() throws -> [(heading: String?, line: String)] {

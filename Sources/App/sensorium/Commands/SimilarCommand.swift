@@ -28,7 +28,9 @@ struct SimilarCommand: ParsableCommand {
     @Option(name: .customLong("where"), help: ArgumentHelp("A filter, as for `sensorium search`.", valueName: "filter"))
     var filter: String?
 
-    @Option(name: .customLong("in"), help: ArgumentHelp("Only pictures in this folder or beneath it.", valueName: "folder"), completion: .directory)
+    @Option(
+        name: .customLong("in"), help: ArgumentHelp("Only pictures in this folder or beneath it.", valueName: "folder"),
+        completion: .directory)
     var folder: String?
 
     @Flag(name: .long, help: "Other files with the same bytes too, first.")
@@ -44,7 +46,8 @@ struct SimilarCommand: ParsableCommand {
     func run() throws {
         let condition = try filter.map { expression throws(WhereError) in try WhereFilter(expression) }
         let hits = try libraryOptions.open().similar(
-            to: FilePath(path), limit: limit, filter: condition, folder: folder.map { FilePath($0) }, minScore: minScore, includesCopies: copies)
+            to: FilePath(path), limit: limit, filter: condition, folder: folder.map { FilePath($0) }, minScore: minScore,
+            includesCopies: copies)
         HitOutput(output: output).show(hits)
         guard !hits.isEmpty else {
             output.remark("nothing found")

@@ -51,7 +51,8 @@ struct StatusCommand: ParsableCommand {
                 line.add("still_indexed", entry.isStillIndexed)
                 console.line(line.text)
             } else {
-                console.line(bytes: entry.path.bytes + Array("\t\(entry.problem.kind.rawValue)\t\(TextWidth.printable(entry.problem.reason))".utf8))
+                console.line(
+                    bytes: entry.path.bytes + Array("\t\(entry.problem.kind.rawValue)\t\(TextWidth.printable(entry.problem.reason))".utf8))
             }
         }
         if problems.isEmpty { output.remark("no file has failed") }
@@ -88,18 +89,20 @@ struct StatusCommand: ParsableCommand {
         line.add("failed", status.failed)
         line.add("missing", status.missing)
         line.add("problems", status.problems)
-        line.add("indexes", status.indexes.map { index in
-            var line = JSONLine()
-            line.add("model", index.identity.name)
-            line.add("digest", index.identity.digest)
-            line.add("dimension", index.identity.dimension)
-            line.add("embeds_text", index.identity.embedsText)
-            line.add("active", index.isActive)
-            line.add("vectors", index.vectors)
-            line.add("pending", index.pending)
-            line.add("bytes", Int(index.bytes))
-            return line
-        })
+        line.add(
+            "indexes",
+            status.indexes.map { index in
+                var line = JSONLine()
+                line.add("model", index.identity.name)
+                line.add("digest", index.identity.digest)
+                line.add("dimension", index.identity.dimension)
+                line.add("embeds_text", index.identity.embedsText)
+                line.add("active", index.isActive)
+                line.add("vectors", index.vectors)
+                line.add("pending", index.pending)
+                line.add("bytes", Int(index.bytes))
+                return line
+            })
         line.add("catalogue_bytes", Int(status.catalogueBytes))
         line.add("last_run", status.lastRun?.outcome)
         return line

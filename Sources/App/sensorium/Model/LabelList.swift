@@ -49,7 +49,9 @@ struct LabelList {
 
     private func check(_ source: String) throws {
         guard !labels.isEmpty else { throw Failure(.usage, "\(source) holds no label") }
-        guard labels.count <= Self.mostLabels else { throw Failure(.usage, "\(source) holds \(labels.count) labels; at most \(Self.mostLabels)") }
+        guard labels.count <= Self.mostLabels else {
+            throw Failure(.usage, "\(source) holds \(labels.count) labels; at most \(Self.mostLabels)")
+        }
     }
 
     private static func lines(_ file: String) throws -> [String] {

@@ -41,6 +41,8 @@ struct ModelCheck {
 
     private static func check(_ tensor: Tensor, _ shape: [Int], _ what: String) throws {
         guard tensor.shape == shape else { throw Failure(.unusable, "\(what) has shape \(tensor.shape), expected \(shape)") }
-        guard tensor.floats().allSatisfy(\.isFinite) else { throw Failure(.unusable, "\(what) holds numbers that aren't finite: the weights are damaged") }
+        guard tensor.floats().allSatisfy(\.isFinite) else {
+            throw Failure(.unusable, "\(what) holds numbers that aren't finite: the weights are damaged")
+        }
     }
 }

@@ -38,7 +38,9 @@ struct ModelDigest {
 
     private func files(at path: String) throws -> [String] {
         var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw Failure(.unusable, "\(path): no such file or folder") }
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw Failure(.unusable, "\(path): no such file or folder")
+        }
         guard isFolder.boolValue else { return [path] }
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {

@@ -17,12 +17,16 @@ struct ModelPlace {
     /// Throws a `Failure` that says what to do about a model that isn't there.
     init(_ named: String, cache: ModelCache = ModelCache()) throws {
         self.cache = cache
-        guard !named.isEmpty else { throw Failure(.usage, "--model is empty: give a folder, a checkpoint file or a name from `sensorium models list`") }
+        guard !named.isEmpty else {
+            throw Failure(.usage, "--model is empty: give a folder, a checkpoint file or a name from `sensorium models list`")
+        }
         if FileManager.default.fileExists(atPath: named) {
             let absolute = FilePath(named).absolute().display
             (spec, path, name, package) = (absolute, absolute, FilePath(absolute).name.display, nil)
         } else if let known = ModelPackage.named(named) {
-            guard cache.has(known) else { throw Failure(.unusable, "the model \(named) isn't here yet: run `sensorium models pull \(named)`") }
+            guard cache.has(known) else {
+                throw Failure(.unusable, "the model \(named) isn't here yet: run `sensorium models pull \(named)`")
+            }
             (spec, path, name, package) = (named, cache.path(of: known), named, known)
         } else {
             let models = ModelPackage.all.filter { !$0.name.contains("/") }.map(\.name).joined(separator: ", ")

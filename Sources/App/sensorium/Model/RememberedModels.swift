@@ -42,12 +42,14 @@ struct RememberedModels {
     /// The embedder that made the vectors of `identity`.
     func embedder(of identity: EmbedderIdentity) throws -> ModelEmbedder {
         guard let entry = entries.first(where: { $0.digest == identity.digest }) else {
-            throw Failure(.unusable, "the library at \(library.display) doesn't say where its model \(identity.name) is: name it with --model")
+            throw Failure(
+                .unusable, "the library at \(library.display) doesn't say where its model \(identity.name) is: name it with --model")
         }
         let embedder = try place(entry.spec).embedder()
         guard embedder.identity.digest == identity.digest else {
             throw Failure(
-                .unusable, "the model \(entry.spec) has changed since the library at \(library.display) was indexed with it: "
+                .unusable,
+                "the model \(entry.spec) has changed since the library at \(library.display) was indexed with it: "
                     + "run `sensorium index` again, or put the former model back")
         }
         return embedder

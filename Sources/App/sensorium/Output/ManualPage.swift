@@ -8,7 +8,8 @@ struct ManualPage {
     init(dump: String) throws {
         let tool = try JSONDecoder().decode(Tool.self, from: Data(dump.utf8))
         var page = [
-            ".Dd \(Self.date)", ".Dt SENSORIUM 1", ".Os", ".Sh NAME", ".Nm sensorium", ".Nd " + Self.escaped(tool.command.abstract ?? ""), ".Sh SYNOPSIS",
+            ".Dd \(Self.date)", ".Dt SENSORIUM 1", ".Os", ".Sh NAME", ".Nm sensorium", ".Nd " + Self.escaped(tool.command.abstract ?? ""),
+            ".Sh SYNOPSIS",
             ".Nm", ".Ar command", ".Op Ar options", ".Op Ar arguments", ".Sh DESCRIPTION",
         ]
         page += Self.prose(tool.command.discussion ?? "")
@@ -25,7 +26,9 @@ struct ManualPage {
     private static func section(_ command: Command, name: String) -> [String] {
         var lines = [".Ss sensorium \(name)", escaped(command.abstract ?? ""), ".Pp"]
         lines += prose(command.discussion ?? "")
-        let arguments = (command.arguments ?? []).filter { ($0.shouldDisplay ?? true) && !["help", "version"].contains($0.names?.first?.name ?? "") }
+        let arguments = (command.arguments ?? []).filter {
+            ($0.shouldDisplay ?? true) && !["help", "version"].contains($0.names?.first?.name ?? "")
+        }
         if !arguments.isEmpty {
             lines.append(".Bl -tag -width 4n")
             for argument in arguments {

@@ -73,14 +73,17 @@ final class ProgressReport: Sendable {
         } else {
             clear()
             let name = TextWidth.printable(path.display)
-            let reason = problem.reason.hasPrefix(path.display + ": ") ? String(problem.reason.dropFirst(path.display.count + 2)) : problem.reason
+            let reason =
+                problem.reason.hasPrefix(path.display + ": ") ? String(problem.reason.dropFirst(path.display.count + 2)) : problem.reason
             console.complain("\(name): \(TextWidth.printable(reason))")
         }
     }
 
     /// `312 of 1,024 pictures (30%), 41.2/s, 0:17 left, 3 failed`.
     static func line(_ progress: IndexProgress) -> String {
-        let of = progress.isWalking ? " of \(NumberText.grouped(progress.found)) found so far" : " of \(NumberText.grouped(progress.found)) files"
+        let of =
+            progress.isWalking
+            ? " of \(NumberText.grouped(progress.found)) found so far" : " of \(NumberText.grouped(progress.found)) files"
         var parts = [NumberText.grouped(progress.done) + of]
         if !progress.isWalking, progress.found > 0 { parts[0] += " (\(progress.done * 100 / progress.found)%)" }
         if progress.rate > 0 { parts.append(NumberText.fixed(progress.rate, 1) + "/s") }

@@ -30,7 +30,9 @@ struct Table {
         }
         guard let width else { return widths }
         var excess = widths.reduce(0, +) + 2 * (widths.count - 1) - width
-        while excess > 0, let place = columns.indices.filter({ columns[$0].gives != .never && widths[$0] > 12 }).max(by: { widths[$0] < widths[$1] }) {
+        while excess > 0,
+            let place = columns.indices.filter({ columns[$0].gives != .never && widths[$0] > 12 }).max(by: { widths[$0] < widths[$1] })
+        {
             let cut = min(excess, max(1, (widths[place] - 12) / 2))
             widths[place] -= cut
             excess -= cut

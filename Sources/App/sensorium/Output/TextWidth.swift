@@ -51,7 +51,8 @@ enum TextWidth {
 
     private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
         // Bidirectional overrides could show a name as another.
-        scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value) || (0x2066...0x2069).contains(scalar.value)
+        scalar.properties.generalCategory == .control || (0x202A...0x202E).contains(scalar.value)
+            || (0x2066...0x2069).contains(scalar.value)
     }
 }
 

@@ -69,7 +69,8 @@ struct ContactSheet {
         let asked = section.query.terms.compactMap { term -> String? in
             guard case .picture(let path) = term.subject else { return nil }
             let sign = term.weight < 0 ? "without" : "like"
-            return "<figure class=\"asked\">\(thumbnails.image(path))<figcaption>\(sign) \(Self.escaped(path.name.display))</figcaption></figure>"
+            return
+                "<figure class=\"asked\">\(thumbnails.image(path))<figcaption>\(sign) \(Self.escaped(path.name.display))</figcaption></figure>"
         }
         let hits = section.hits.map { hit($0, &thumbnails) }.joined(separator: "\n")
         let found = section.hits.isEmpty ? "<p class=\"none\">Nothing found.</p>" : "<ol class=\"hits\">\n\(hits)\n</ol>"
@@ -110,13 +111,14 @@ struct ContactSheet {
 
     /// A `file:` address with every byte that isn't plain percent-encoded (RFC 8089).
     static func link(_ path: FilePath) -> String {
-        "file://" + path.absolute().bytes.map { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-                UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "~"):
-                return String(UnicodeScalar(byte))
-            default: return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }.joined()
+        "file://"
+            + path.absolute().bytes.map { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                    UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "~"):
+                    return String(UnicodeScalar(byte))
+                default: return "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+                }
+            }.joined()
     }
 }
