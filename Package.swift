@@ -30,13 +30,15 @@ func data(in path: String) -> [String] {
 func library(_ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
     let path = "Sources/\(folder)/\(name)"
     return .target(
-        name: name, dependencies: needs.map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path), swiftSettings: swiftFlags)
+        name: name, dependencies: needs.map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path),
+        swiftSettings: swiftFlags)
 }
 
 func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
     let path = "Tests/\(name)Tests"
     return .testTarget(
-        name: name + "Tests", dependencies: ([name] + needs).map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path),
+        name: name + "Tests", dependencies: ([name] + needs).map { .init(stringLiteral: $0) } + products, path: path,
+        exclude: data(in: path),
         swiftSettings: swiftFlags)
 }
 
@@ -51,9 +53,10 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
-        .target(name: "CKernels", path: "Sources/C/CKernels",
-                cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror", "-Wno-psabi", "-ffp-contract=off"])],
-                linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
+        .target(
+            name: "CKernels", path: "Sources/C/CKernels",
+            cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror", "-Wno-psabi", "-ffp-contract=off"])],
+            linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
         .systemLibrary(name: "CVips", path: "Sources/C/CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
         .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -74,12 +77,15 @@ let package = Package(
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
-        .executableTarget(name: "sensorium", dependencies: ["Catalog", "PictureLibrary", "Pipelines", arguments],
-                          path: "Sources/App/sensorium", swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "sensorium", dependencies: ["Catalog", "PictureLibrary", "Pipelines", arguments],
+            path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
-        .target(name: "TestSupport", dependencies: ["Checkpoints", "ModelKit", "VectorIndex"], path: "Sources/TestSupport",
-                swiftSettings: swiftFlags),
-        .executableTarget(name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "ModelKit", "VectorIndex"], path: "Sources/TestSupport",
+            swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging"),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),

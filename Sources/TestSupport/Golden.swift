@@ -16,7 +16,8 @@ public struct Golden: Sendable, CustomStringConvertible {
     public var description: String { "\(family) \(variant)" }
 
     /// The root of the package: tests run from a checkout.
-    public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    public static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
 
     public static func all(of families: [Family]) throws -> [Golden] {
         var found: [Golden] = []
@@ -26,8 +27,12 @@ public struct Golden: Sendable, CustomStringConvertible {
                 let place = folder.appendingPathComponent(variant)
                 let file = try SafetensorsFile(path: place.appendingPathComponent("golden.safetensors").path)
                 // What isn't a folder of its own is loaded by its file; TorchScript holds the same weights in another container.
-                let files = ["model.pt", "model.torchscript.pt"].filter { FileManager.default.fileExists(atPath: place.appendingPathComponent($0).path) }
-                if files.isEmpty { found.append(Golden(family: family.name, group: family.group, variant: variant, path: place.path, file: file)) }
+                let files = ["model.pt", "model.torchscript.pt"].filter {
+                    FileManager.default.fileExists(atPath: place.appendingPathComponent($0).path)
+                }
+                if files.isEmpty {
+                    found.append(Golden(family: family.name, group: family.group, variant: variant, path: place.path, file: file))
+                }
                 for name in files {
                     let path = place.appendingPathComponent(name).path
                     found.append(Golden(family: family.name, group: family.group, variant: "\(variant)/\(name)", path: path, file: file))
@@ -44,7 +49,8 @@ public struct Golden: Sendable, CustomStringConvertible {
     public func tensor(_ key: String) throws -> Tensor { try file.tensor(key) }
 
     public func list(_ key: String) -> [String] {
-        guard let text = file.metadata[key], let value = try? JSONValue.parse(text, file: "golden.safetensors"), let list = value.array else { return [] }
+        guard let text = file.metadata[key], let value = try? JSONValue.parse(text, file: "golden.safetensors"), let list = value.array
+        else { return [] }
         return list.compactMap(\.string)
     }
 

@@ -37,7 +37,9 @@ struct MadeUpSource: TensorSource {
     static let published = Catalog.all.flatMap { family in family.published.map { Published(family: family, checkpoint: $0) } }
 
     private func folder(_ published: Published, _ source: MadeUpSource) throws -> ModelFolder {
-        ModelFolder(path: published.checkpoint.name, config: try ConfigReader(text: published.checkpoint.config, file: "config.json"), source: source)
+        ModelFolder(
+            path: published.checkpoint.name, config: try ConfigReader(text: published.checkpoint.config, file: "config.json"),
+            source: source)
     }
 
     /// The shapes that a model of this configuration asks for: what it reports as missing from an empty checkpoint.

@@ -11,7 +11,9 @@ import Testing
 @Suite struct ParityTests {
     static let goldens = try! Golden.all(of: Catalog.all)
 
-    private func check(_ found: Tensor, _ expected: Tensor, _ tolerance: Float, _ what: String, _ golden: Golden, taps: [String: Tensor] = [:]) {
+    private func check(
+        _ found: Tensor, _ expected: Tensor, _ tolerance: Float, _ what: String, _ golden: Golden, taps: [String: Tensor] = [:]
+    ) {
         let difference = TensorDifference(found, expected)
         var note = ""
         if !difference.isWithin(tolerance) { note = firstDifferentTap(taps, golden) }

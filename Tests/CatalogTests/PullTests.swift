@@ -6,7 +6,8 @@ import Testing
 
 /// Pulls from a wheel on disk; the network is never asked. The injected hash is FNV-1a: what is tested is that it is compared.
 @Suite struct PullTests {
-    private static let wheels = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Fixtures/pull"
+    private static let wheels =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Fixtures/pull"
 
     private static let hash: ModelPuller.Hash = { path in
         let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
@@ -63,7 +64,8 @@ import Testing
             let scratch = cache.root + "-member"
             defer { unlink(scratch) }
             try ZipArchive(path: Self.wheels + "/tiny_texts-1.0-py3-none-any.whl").extract(member, to: scratch)
-            let good = try Self.package("vocabularies/a.txt", member: member, memberHash: Self.hash(scratch), .gzippedText(sha256: Self.hash(of: Self.words)))
+            let good = try Self.package(
+                "vocabularies/a.txt", member: member, memberHash: Self.hash(scratch), .gzippedText(sha256: Self.hash(of: Self.words)))
             #expect(try String(contentsOfFile: puller(cache).pull(good), encoding: .utf8) == Self.words)
             let bad = try Self.package("vocabularies/b.txt", member: member, memberHash: Self.hash(scratch), .gzippedText(sha256: "0"))
             #expect(throws: PullError.self) { try puller(cache).pull(bad) }
@@ -112,7 +114,9 @@ import Testing
     }
 
     @Test func moduleOfANode() {
-        func path(_ name: String) -> String { ONNXNode(name: name, operation: "MatMul", domain: "", inputs: [], outputs: [], attributes: [:]).modulePath }
+        func path(_ name: String) -> String {
+            ONNXNode(name: name, operation: "MatMul", domain: "", inputs: [], outputs: [], attributes: [:]).modulePath
+        }
         #expect(path("/blocks.0/attn/qkv/MatMul") == "blocks.0.attn.qkv")
         #expect(path("/stages/stages.1/blocks/blocks.0/attn/qkv/MatMul") == "stages.1.blocks.0.attn.qkv")
         #expect(path("/vision_model/encoder/layers.0/self_attn/q_proj/MatMul_quant") == "vision_model.encoder.layers.0.self_attn.q_proj")

@@ -48,7 +48,8 @@ import Testing
         for (row, name) in names.enumerated() where !Self.otherProfiles.contains(name) {
             let pixels = try encoder.prepare(picture(name))
             rows.append(row)
-            let difference = TensorDifference(try pixels.sliced(1, 0..<224, step: 14).sliced(2, 0..<224, step: 14), try sample.selected(0, row))
+            let difference = TensorDifference(
+                try pixels.sliced(1, 0..<224, step: 14).sliced(2, 0..<224, step: 14), try sample.selected(0, row))
             #expect(difference.isWithin(0.02), "pixels of \(name): \(difference)")
             prepared.append(pixels)
         }
@@ -70,7 +71,8 @@ import Testing
     func resNet() throws {
         try check("resnet18-v2", "resnet18_v2", tolerance: 1e-4)
         let file = try stored("resnet18_v2"), loaded = try model("resnet18-v2"), classifier = try #require(loaded.classifier)
-        let names = try list(file, "pictures"), rows = names.indices.filter { !Self.otherProfiles.contains(names[$0]) }, logits = try file.tensor("logits")
+        let names = try list(file, "pictures"), rows = names.indices.filter { !Self.otherProfiles.contains(names[$0]) },
+            logits = try file.tensor("logits")
         let difference = try TensorDifference(
             classifier.logits(rows.map { try classifier.prepare(picture(names[$0])) }), .stacked(rows.map { try logits.selected(0, $0) }))
         #expect(difference.isWithin(1e-4), "logits: \(difference)")
@@ -82,7 +84,8 @@ import Testing
     func zeroShotLabelsOfPhotographs() throws {
         let file = try stored("coco80_b16"), loaded = try model("clip-vit-b16-vision"), encoder = try #require(loaded.image)
         let names = try list(file, "pictures"), labels = try list(file, "names"), right = Set(try list(file, "right"))
-        let classifier = ZeroShotClassifier(image: encoder, labels: labels, vectors: try file.tensor("vectors"), similarity: Similarity(scale: 100))
+        let classifier = ZeroShotClassifier(
+            image: encoder, labels: labels, vectors: try file.tensor("vectors"), similarity: Similarity(scale: 100))
         let scores = try file.tensor("scores"), text = try #require(file.metadata["labels"])
         let expected = try JSONValue.parse(text, file: file.path)
         var correct = 0

@@ -29,8 +29,12 @@ import Testing
     }
 
     @Test func errorsNameFileFieldAndValue() {
-        #expect(message { _ = try config.int("width") } == "config.json: field width: expected a whole number from -1048576 to 1048576, found nothing")
-        #expect(message { _ = try config.section("vision_config").int("depth") }.hasPrefix("config.json: field vision_config.depth: expected a whole"))
+        #expect(
+            message { _ = try config.int("width") }
+                == "config.json: field width: expected a whole number from -1048576 to 1048576, found nothing")
+        #expect(
+            message { _ = try config.section("vision_config").int("depth") }.hasPrefix(
+                "config.json: field vision_config.depth: expected a whole"))
         #expect(message { _ = try config.section("vision_config").int("depth") }.hasSuffix("found 3.5"))
         #expect(message { _ = try config.ints("mixed") }.contains("found a list of 2"))
         #expect(message { _ = try config.int("big") }.contains("found 1e+300"))
@@ -39,7 +43,9 @@ import Testing
         #expect(message { _ = try config.bool("act", default: true) }.contains("true or false"))
         #expect(message { _ = try ConfigReader(text: "[1]", file: "x.json") }.contains("expected an object, found a list of 1"))
         #expect(message { _ = try ConfigReader(text: "{\"a\": 1,}", file: "x.json") }.contains("x.json: JSON at byte 8"))
-        #expect(message { _ = try ConfigReader(text: String(repeating: "{\"a\":", count: 70), file: "x.json") }.contains("nested deeper than 64"))
+        #expect(
+            message { _ = try ConfigReader(text: String(repeating: "{\"a\":", count: 70), file: "x.json") }.contains(
+                "nested deeper than 64"))
     }
 
     @Test func textsAndNumbers() throws {

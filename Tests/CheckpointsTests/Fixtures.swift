@@ -6,7 +6,8 @@ import Testing
 
 /// Files of `Tests/Fixtures/checkpoints`, made by `make_fixtures.py` there.
 enum Fixture {
-    static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Fixtures/checkpoints"
+    static let folder =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path + "/Fixtures/checkpoints"
 
     static func path(_ name: String) -> String { folder + "/" + name }
 

@@ -40,7 +40,9 @@ import Testing
         #expect(usual.metadata == ["epoch": "7", "lr": "0.0001", "name": "tiny"])
         let other = try PyTorchFile(path: Fixture.path("nested.pt"), root: "ema")
         #expect(other.entries.map(\.name) == ["0.weight"])
-        #expect(message { _ = try PyTorchFile(path: Fixture.path("nested.pt"), root: "emma") }.contains("no dictionary emma; near names: state_dict, ema"))
+        #expect(
+            message { _ = try PyTorchFile(path: Fixture.path("nested.pt"), root: "emma") }.contains(
+                "no dictionary emma; near names: state_dict, ema"))
     }
 
     @Test func storedTensorsAreMapped() throws {

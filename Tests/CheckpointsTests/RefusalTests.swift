@@ -10,7 +10,8 @@ import Testing
         ("evil_system.pt", "asks for posix.system at byte"), ("evil_eval.pt", "eval"), ("evil_inst.pt", "opcode 0x53"),
         ("bomb_memo.pt", "nest without end"), ("bomb_deep.pt", "nest without end"), ("bomb_self.pt", "nest without end"),
         ("bomb_length.pt", "2147483647 bytes are expected"), ("bomb_mark.pt", "no mark"), ("bomb_underflow.pt", "empty stack"),
-        ("bomb_copies.pt", "copied without end"), ("bad_beyond.pt", "reach beyond the storage of 4"), ("bad_negative.pt", "aren't possible"),
+        ("bomb_copies.pt", "copied without end"), ("bad_beyond.pt", "reach beyond the storage of 4"),
+        ("bad_negative.pt", "aren't possible"),
         ("bad_huge.pt", "aren't possible"), ("bad_overflow.pt", "too large"), ("bad_zeros.pt", "aren't possible"),
         ("bad_rank.pt", "aren't possible"), ("objects.npy", "Python objects"), ("records.npy", "plain element type"),
         ("broken_overlap.safetensors", "overlap"), ("broken_beyond.safetensors", "outside the 16 bytes"),
@@ -44,7 +45,8 @@ import Testing
 /// Every reader on thousands of damaged files: it may refuse or read, but not trap, hang or take memory beyond reason.
 @Suite struct MutationTests {
     static let files = [
-        "kinds.pt", "kinds_legacy.pt", "protocol4.pt", "nested.pt", "script.pt", "kinds.npz", "packed.npz", "fortran.npy", "kinds.safetensors",
+        "kinds.pt", "kinds_legacy.pt", "protocol4.pt", "nested.pt", "script.pt", "kinds.npz", "packed.npz", "fortran.npy",
+        "kinds.safetensors",
         "small.onnx", "bad_zeros.pt", "broken_overlap.safetensors",
     ]
 

@@ -10,7 +10,9 @@ struct MemorySource: TensorSource {
     let held: [String: Tensor]
 
     var entries: [TensorEntry] {
-        held.map { TensorEntry(name: $0.key, type: .native($0.value.dtype), shape: $0.value.shape, byteCount: 0) }.sorted { $0.name < $1.name }
+        held.map { TensorEntry(name: $0.key, type: .native($0.value.dtype), shape: $0.value.shape, byteCount: 0) }.sorted {
+            $0.name < $1.name
+        }
     }
 
     func tensor(_ name: String) throws(CheckpointError) -> Tensor {
@@ -32,7 +34,9 @@ private func range(_ shape: [Int]) throws -> Tensor { try Tensor.arange(shape.re
             #expect(model.has("norm") && model.has("layers") && !model.has("head") && !model.has("nor"))
             #expect(model.shape(of: "norm") == [3])
             #expect(model.optional("head", [1]) == nil)
-            return [model["layers"][0].tensor("w", [2, 3]), model["layers.1"].tensor("w", [2, 3]), model.tensor("norm", [3])].map { $0.floats().reduce(0, +) }
+            return [model["layers"][0].tensor("w", [2, 3]), model["layers.1"].tensor("w", [2, 3]), model.tensor("norm", [3])].map {
+                $0.floats().reduce(0, +)
+            }
         }
         #expect(sums == [15, 15, 3])
     }
@@ -125,7 +129,9 @@ private func range(_ shape: [Int]) throws -> Tensor { try Tensor.arange(shape.re
         let collision = message { try WeightLoader.load(from: source, renames: [.rename("*.w", to: "w")], label: "M") { _ in } }
         #expect(collision.contains("two tensors would get this name"))
         let uneven = message {
-            try WeightLoader.load(from: source, renames: [.split("a.w", into: ["x", "y"])], ignoring: ["**"], label: "M") { _ = $0.tensor("x", [1]) }
+            try WeightLoader.load(from: source, renames: [.split("a.w", into: ["x", "y"])], ignoring: ["**"], label: "M") {
+                _ = $0.tensor("x", [1])
+            }
         }
         #expect(uneven.contains("2 equal parts along axis 0"))
     }

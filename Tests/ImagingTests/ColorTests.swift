@@ -4,7 +4,8 @@ import Testing
 
 struct ColorTests {
     @Test(arguments: [
-        ("#c02020", "#c02020"), ("C02020", "#c02020"), ("#c22", "#cc2222"), ("red", "#ff0000"), ("红", "#ff0000"), ("红色", "#ff0000"), ("Navy", "#000080"),
+        ("#c02020", "#c02020"), ("C02020", "#c02020"), ("#c22", "#cc2222"), ("red", "#ff0000"), ("红", "#ff0000"), ("红色", "#ff0000"),
+        ("Navy", "#000080"),
         ("深蓝色", "#000080"), ("#12345", nil), ("", nil), ("+12", nil), ("#ggg", nil), ("色", nil),
     ]) func parsing(text: String, expected: String?) { #expect(Color(text)?.description == expected) }
 

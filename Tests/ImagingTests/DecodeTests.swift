@@ -72,7 +72,9 @@ struct DecodeTests {
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = FilePath(bytes: Array(folder.path.utf8) + [0x2F, 0xE9, 0xFF, 0x80, 0x2E, 0x6A])
         let bytes = try Fixtures.bytes("rgb.jpg")
-        let file = (path.bytes + [0]).withUnsafeBufferPointer { fopen(UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self), "w") }
+        let file = (path.bytes + [0]).withUnsafeBufferPointer {
+            fopen(UnsafeRawPointer($0.baseAddress!).assumingMemoryBound(to: CChar.self), "w")
+        }
         try #require(file != nil)
         fwrite(bytes, 1, bytes.count, file)
         fclose(file)
@@ -82,7 +84,8 @@ struct DecodeTests {
     }
 
     @Test func manyThreadsGiveTheSamePixels() async throws {
-        let bytes = try ["rgb.jpg", "alpha.png", "lossy.webp", "display-p3.jpg", "animated.gif", "drawing.svg", "truncated.jpg"].map(Fixtures.bytes)
+        let bytes = try ["rgb.jpg", "alpha.png", "lossy.webp", "display-p3.jpg", "animated.gif", "drawing.svg", "truncated.jpg"].map(
+            Fixtures.bytes)
         let expected = bytes.map { try? PictureDecoder.decode(bytes: $0) }
         await withTaskGroup(of: Bool.self) { group in
             for task in 0..<8 {

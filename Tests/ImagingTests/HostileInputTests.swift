@@ -20,11 +20,16 @@ struct HostileInputTests {
         #expect(reason("zero-bytes.jpg") == .empty)
         #expect(reason("text.jpg") == .unrecognised(hint: "text"))
         #expect(reason("video.mp4") == .unrecognised(hint: "a video"))
-        #expect(throws: PictureError(.io("this is a folder"), file: Fixtures.folder.path)) { try PictureDecoder.decode(path: Fixtures.folder.path) }
+        #expect(throws: PictureError(.io("this is a folder"), file: Fixtures.folder.path)) {
+            try PictureDecoder.decode(path: Fixtures.folder.path)
+        }
         #expect(throws: PictureError(.io("not a regular file"), file: "/dev/null")) { try PictureDecoder.decode(path: "/dev/null") }
     }
 
-    @Test(arguments: ["truncated.jpg", "truncated.png", "truncated.webp", "truncated.gif", "truncated.tif", "truncated.bmp", "header-only.jpg", "bad-checksum.png"])
+    @Test(arguments: [
+        "truncated.jpg", "truncated.png", "truncated.webp", "truncated.gif", "truncated.tif", "truncated.bmp", "header-only.jpg",
+        "bad-checksum.png",
+    ])
     func damage(name: String) {
         switch reason(name) {
         case .truncated, .corrupt: break
@@ -41,7 +46,10 @@ struct HostileInputTests {
 
     @Test func limitsAreTheCallers() {
         #expect(reason("rgb.png", limits: DecodeLimits(pixels: 100)) == .tooLarge(width: 32, height: 24, limit: 100))
-        if case .fileTooLarge = reason("rgb.png", limits: DecodeLimits(fileBytes: 10)) {} else { Issue.record("a file over its limit was read") }
+        if case .fileTooLarge = reason("rgb.png", limits: DecodeLimits(fileBytes: 10)) {
+        } else {
+            Issue.record("a file over its limit was read")
+        }
     }
 
     @Test func textInsidePNGIsBounded() throws {
@@ -50,7 +58,8 @@ struct HostileInputTests {
     }
 
     @Test func svgReadsNoOtherFile() throws {
-        let text = String(decoding: try Fixtures.bytes("external.svg"), as: UTF8.self).replacingOccurrences(of: "/FOLDER", with: Fixtures.path(""))
+        let text = String(decoding: try Fixtures.bytes("external.svg"), as: UTF8.self).replacingOccurrences(
+            of: "/FOLDER", with: Fixtures.path(""))
         if let picture = try? PictureDecoder.decode(bytes: Array(text.utf8)) {
             #expect(picture.pixels.allSatisfy { $0 == 255 }, "nothing of another file shows")
         }
@@ -76,7 +85,11 @@ struct HostileInputTests {
             for original in files {
                 var bytes = original
                 for _ in 0...(round % 4) { mutate(&bytes, &generator) }
-                if (try? PictureDecoder.decode(bytes: bytes, shortestUsefulSide: round % 2 == 0 ? nil : 8, limits: limits)) != nil { decoded += 1 } else { refused += 1 }
+                if (try? PictureDecoder.decode(bytes: bytes, shortestUsefulSide: round % 2 == 0 ? nil : 8, limits: limits)) != nil {
+                    decoded += 1
+                } else {
+                    refused += 1
+                }
                 _ = try? PictureMetadata.read(bytes: bytes, limits: limits)
             }
         }

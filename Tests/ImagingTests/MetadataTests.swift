@@ -38,7 +38,8 @@ struct MetadataTests {
     }
 
     @Test func xmlEntitiesDefineNothing() {
-        let text = #"<!DOCTYPE a [<!ENTITY b "bomb]>"> <!-- ]> --> ]><x:Description title="one &b; &#65;&amp;&#x4e2d; &nope &#xFFFFFFFF;"/>"#
+        let text =
+            #"<!DOCTYPE a [<!ENTITY b "bomb]>"> <!-- ]> --> ]><x:Description title="one &b; &#65;&amp;&#x4e2d; &nope &#xFFFFFFFF;"/>"#
         #expect(DescriptionXML(Array(text.utf8)).title == "one A&中 &nope")
         let deep = String(repeating: "<a>", count: 100_000)
         #expect(DescriptionXML(Array(deep.utf8)).title == nil)
@@ -46,7 +47,8 @@ struct MetadataTests {
 
     @Test(arguments: [
         ("2019:07:04 12:30:05", "2019-07-04T12:30:05"), ("2020-02-29T01:02:03+08:00", "2020-02-29T01:02:03"), ("2019:02:29 00:00:00", nil),
-        ("0000:00:00 00:00:00", nil), ("    :  :     :  :  ", nil), ("2019:07:04", "2019-07-04T00:00:00"), ("99999999999999999999:1:1", nil),
+        ("0000:00:00 00:00:00", nil), ("    :  :     :  :  ", nil), ("2019:07:04", "2019-07-04T00:00:00"),
+        ("99999999999999999999:1:1", nil),
     ]) func times(text: String, expected: String?) {
         #expect(EXIF.isoTime(text) == expected)
     }

@@ -12,7 +12,8 @@ struct TransformTests {
         for item in cases {
             let numbers = item.dropLast().compactMap { $0 as? Int }
             let filter = try #require(ResizeFilter(rawValue: numbers[4]))
-            let result = try Fixtures.noise(numbers[0], numbers[1], seed: numbers[5]).resized(width: numbers[2], height: numbers[3], filter: filter)
+            let result = try Fixtures.noise(numbers[0], numbers[1], seed: numbers[5]).resized(
+                width: numbers[2], height: numbers[3], filter: filter)
             #expect(ContentHash(of: result.pixels).hex.hasPrefix(item[6] as? String ?? "?"), "\(numbers)")
         }
     }
@@ -72,17 +73,21 @@ struct TransformTests {
     }
 
     @Test(arguments: [
-        #"[]"#, #"{"size": "x"}"#, #"{"size": {"height": 0, "width": 5}}"#, #"{"size": 1e300}"#, #"{"resample": 17}"#, #"{"image_mean": [1, 2]}"#,
-        #"{"image_std": [0, 1, 1]}"#, #"{"do_flip_channel_order": true}"#, #"{"size": {"shortest_edge": 100000}}"#, #"{"crop_size": -4, "do_center_crop": true}"#,
+        #"[]"#, #"{"size": "x"}"#, #"{"size": {"height": 0, "width": 5}}"#, #"{"size": 1e300}"#, #"{"resample": 17}"#,
+        #"{"image_mean": [1, 2]}"#,
+        #"{"image_std": [0, 1, 1]}"#, #"{"do_flip_channel_order": true}"#, #"{"size": {"shortest_edge": 100000}}"#,
+        #"{"crop_size": -4, "do_center_crop": true}"#,
         #"{"size": {"shortest_edge": 224}, "crop_pct": 0}"#, #"{"crop_pct": 1e-300, "size": {"shortest_edge": 224}}"#, #"{"do_resize": 7}"#,
     ]) func badConfigurationsSayTheField(json: String) {
         #expect(throws: TransformConfigurationError.self) { try ImageTransform(huggingFace: Array(json.utf8)) }
     }
 
     @Test func olderFilesWithPlainNumbers() throws {
-        let clip = #"{"feature_extractor_type": "CLIPFeatureExtractor", "size": 224, "crop_size": 224, "resample": 3, "do_center_crop": true}"#
+        let clip =
+            #"{"feature_extractor_type": "CLIPFeatureExtractor", "size": 224, "crop_size": 224, "resample": 3, "do_center_crop": true}"#
         #expect(try ImageTransform(huggingFace: Array(clip.utf8)).resize == .shortestEdge(224))
-        let vit = #"{"feature_extractor_type": "ViTFeatureExtractor", "size": 384, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "resample": 2}"#
+        let vit =
+            #"{"feature_extractor_type": "ViTFeatureExtractor", "size": 384, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "resample": 2}"#
         #expect(try ImageTransform(huggingFace: Array(vit.utf8)).resize == .exact(height: 384, width: 384))
     }
 

@@ -113,7 +113,9 @@ final class ColorEmbedder: Embedder {
 struct Interrupted: Error {}
 
 extension Library {
-    func indexAll(_ roots: [FilePath], _ embedder: any Embedder, _ change: (inout IndexingOptions) -> Void = { _ in }) async throws -> IndexProgress {
+    func indexAll(
+        _ roots: [FilePath], _ embedder: any Embedder, _ change: (inout IndexingOptions) -> Void = { _ in }
+    ) async throws -> IndexProgress {
         var options = IndexingOptions()
         options.batchSize = 4
         options.loadingThreads = 2

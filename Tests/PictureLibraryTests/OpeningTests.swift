@@ -84,7 +84,9 @@ import Testing
     @Test func theDefaultPlaceFollowsXDG() {
         #expect(Library.defaultPath(environment: ["HOME": "/home/ann"]) == "/home/ann/.local/share/sensorium/library")
         #expect(Library.defaultPath(environment: ["HOME": "/home/ann", "XDG_DATA_HOME": "/data"]) == "/data/sensorium/library")
-        #expect(Library.defaultPath(environment: ["HOME": "/home/ann", "XDG_DATA_HOME": "relative"]) == "/home/ann/.local/share/sensorium/library")
+        #expect(
+            Library.defaultPath(environment: ["HOME": "/home/ann", "XDG_DATA_HOME": "relative"])
+                == "/home/ann/.local/share/sensorium/library")
         #expect(Library.defaultPath(environment: ["SENSORIUM_LIBRARY": "/lib/x/"]) == "/lib/x")
     }
 
@@ -93,7 +95,9 @@ import Testing
         #expect(raw.folder == "/a" && !raw.isUTF8 && raw.name.bytes == [0x62, 0xFF])
         #expect(FilePath("/a/../b/./c//d/").absolute() == "/b/c/d")
         #expect(FilePath("c").absolute(from: "/x") == "/x/c" && FilePath("/").absolute() == "/")
-        #expect(FilePath("/a/bc").isInside("/a") && !FilePath("/ab").isInside("/a") && FilePath("/a").isInside("/") && FilePath("/a").isInside("/a"))
+        #expect(
+            FilePath("/a/bc").isInside("/a") && !FilePath("/ab").isInside("/a") && FilePath("/a").isInside("/")
+                && FilePath("/a").isInside("/a"))
         #expect(FilePath("/a/x.tar.GZ").pathExtension == "gz" && FilePath(".x").pathExtension == nil && FilePath("/a/.x.y").stem == ".x")
         #expect(FilePath("/x").folder == "/" && FilePath("x").folder == ".")
         #expect(LibraryFolder.indexName(digest: "../..") != LibraryFolder.indexName(digest: "/../"))

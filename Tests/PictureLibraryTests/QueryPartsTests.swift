@@ -6,14 +6,16 @@ import Testing
 
 @Suite struct QueryExpressionTests {
     private func parse(_ arguments: [String], images: [String] = []) throws -> [QueryTerm] {
-        try QueryExpression.parse(arguments, images: images, isPicture: { ["beach.jpg", "a - b.png", "2: odd.png", "+x.png"].contains($0) })
+        try QueryExpression.parse(
+            arguments, images: images, isPicture: { ["beach.jpg", "a - b.png", "2: odd.png", "+x.png"].contains($0) })
     }
 
     private func words(_ text: String, _ weight: Double = 1) -> QueryTerm { QueryTerm(.words(text), weight: weight) }
     private func picture(_ path: String, _ weight: Double = 1) -> QueryTerm { QueryTerm(.picture(FilePath(path)), weight: weight) }
 
     @Test func terms() throws {
-        #expect(try parse(["2: sunset", "+", "beach.jpg", "-", "people"]) == [words("sunset", 2), picture("beach.jpg"), words("people", -1)])
+        #expect(
+            try parse(["2: sunset", "+", "beach.jpg", "-", "people"]) == [words("sunset", 2), picture("beach.jpg"), words("people", -1)])
         #expect(try parse(["2: sunset + beach.jpg - people"]) == [words("sunset", 2), picture("beach.jpg"), words("people", -1)])
         #expect(try parse(["a red bicycle"]) == [words("a red bicycle")])
         #expect(try parse(["a", "red", "bicycle"]) == [words("a red bicycle")])
@@ -27,7 +29,8 @@ import Testing
         #expect(try parse(["+dog", "-cat"]) == [words("dog"), words("cat", -1)])
         #expect(try parse(["+x.png"]) == [picture("+x.png")])
         #expect(try parse(["time: noon"]) == [words("time: noon")])
-        #expect(try parse([], images: ["x.dat", "3: y.dat", "2: odd.png"]) == [picture("x.dat"), picture("y.dat", 3), picture("2: odd.png")])
+        #expect(
+            try parse([], images: ["x.dat", "3: y.dat", "2: odd.png"]) == [picture("x.dat"), picture("y.dat", 3), picture("2: odd.png")])
     }
 
     @Test(arguments: [
@@ -39,7 +42,10 @@ import Testing
 
     @Test func hostileArgumentsNeverTrap() {
         var random = SeededGenerator(state: 3)
-        let pieces = ["+", "-", ":", "2:", "9e9:", "0:", ".", "..:", "a", "\"", "beach.jpg", " ", "\t", "−", "é", "😀", "\u{301}", "inf:", "nan:", "1:2:3"]
+        let pieces = [
+            "+", "-", ":", "2:", "9e9:", "0:", ".", "..:", "a", "\"", "beach.jpg", " ", "\t", "−", "é", "😀", "\u{301}", "inf:", "nan:",
+            "1:2:3",
+        ]
         var parsed = 0
         for _ in 0..<5_000 {
             let arguments = (0..<Int.random(in: 0...5, using: &random)).map { _ in
@@ -101,7 +107,8 @@ import Testing
 
     @Test func merging() {
         let merged = PictureWords.merged(
-            sidecar: PictureWords(title: "Side", description: "d", tags: ["A"]), metadata: PictureWords(title: "Meta", description: "d", tags: ["a", "b"]))
+            sidecar: PictureWords(title: "Side", description: "d", tags: ["A"]),
+            metadata: PictureWords(title: "Meta", description: "d", tags: ["a", "b"]))
         #expect(merged == PictureWords(title: "Side", description: "d\nMeta", tags: ["A", "b"]))
         #expect(PictureWords.tagColumn(["x\ny", " ", "z"]) == "\nx y\nz\n")
         #expect(PictureWords.tags(column: "\nx y\nz\n") == ["x y", "z"])

@@ -140,10 +140,14 @@ import Testing
 
     @Test func hostileWordsNeverBreakFullText() throws {
         var random = SeededGenerator(state: 11)
-        let pieces = ["\"", "'", "(", ")", "*", "^", ":", "-", "+", "NEAR", "AND", "OR", "NOT", "title:", "{a}", "红", "色", "的", "a", "bicycle", "\u{0}", "\u{301}",
-                      "😀", "ﬁ", "Ａ", "½", "\u{E000}", "한국", "ひら", " ", "_", ".", "\\", "%", ";--", "\u{200D}", "²"]
+        let pieces = [
+            "\"", "'", "(", ")", "*", "^", ":", "-", "+", "NEAR", "AND", "OR", "NOT", "title:", "{a}", "红", "色", "的", "a", "bicycle",
+            "\u{0}", "\u{301}",
+            "😀", "ﬁ", "Ａ", "½", "\u{E000}", "한국", "ひら", " ", "_", ".", "\\", "%", ";--", "\u{200D}", "²",
+        ]
         for _ in 0..<2_000 {
-            let text = (0..<Int.random(in: 1...8, using: &random)).map { _ in pieces[Int.random(in: 0..<pieces.count, using: &random)] }.joined()
+            let text = (0..<Int.random(in: 1...8, using: &random)).map { _ in pieces[Int.random(in: 0..<pieces.count, using: &random)] }
+                .joined()
             let other = pieces[Int.random(in: 0..<pieces.count, using: &random)]
             let query = Query(terms: [QueryTerm(.words(text)), QueryTerm(.words(other), weight: -1)])
             #expect(throws: Never.self, "\(text)") { try library.search(query) }
@@ -176,15 +180,20 @@ import Testing
             }
         }
         let known = try await library.database.pool.read { try Int64.fetchAll($0, sql: "SELECT id FROM content WHERE id > 1") }
-        let vectors = try embedder.embed(known.map { id in
-            try embedder.prepare(try Picture(width: 1, height: 1, pixels: [UInt8(id % 256), UInt8(id / 256 % 256), 30]))
-        })
+        let vectors = try embedder.embed(
+            known.map { id in
+                try embedder.prepare(try Picture(width: 1, height: 1, pixels: [UInt8(id % 256), UInt8(id / 256 % 256), 30]))
+            })
         try index.upsert(ids: known, vectors: vectors)
         #expect(try library.status().files == 10_001)
         #expect(try library.search(Query(terms: [QueryTerm(.words("猫"))], limit: 2_000)).count == 1_250)
-        #expect(try library.search(Query(terms: [QueryTerm(.words("horse"))], filter: try WhereFilter("format = jpeg"), limit: 2_000)).count == 1_250)
+        #expect(
+            try library.search(Query(terms: [QueryTerm(.words("horse"))], filter: try WhereFilter("format = jpeg"), limit: 2_000)).count
+                == 1_250)
         let similar = try library.search(
-            Query(terms: [QueryTerm(.picture(pictures.appending("seed.png")))], filter: try WhereFilter("width > 9000"), folder: "/many/7", limit: 50))
+            Query(
+                terms: [QueryTerm(.picture(pictures.appending("seed.png")))], filter: try WhereFilter("width > 9000"), folder: "/many/7",
+                limit: 50))
         #expect(!similar.isEmpty && similar.allSatisfy { $0.width > 9_000 && $0.path.isInside("/many/7") })
         #expect(try library.search(Query(color: try ColorQuery("#ff0000"), limit: 10)).count == 10)
         #expect(try library.remove(["/many/7"]).files == 100)

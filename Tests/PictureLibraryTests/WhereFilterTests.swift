@@ -29,7 +29,9 @@ import Testing
                 content.latitude = row.5 == "Nikon" ? 31.2 : nil
                 content.words = PictureWords(title: row.7, description: nil, tags: row.6)
                 try database.save(content, id: id)
-                let stamp = FileStamp(device: 1, inode: id, modified: Int64(1_577_836_800 + number * 86_400) * 1_000_000_000, size: Int64(number + 1) * 1_000_000)
+                let stamp = FileStamp(
+                    device: 1, inode: id, modified: Int64(1_577_836_800 + number * 86_400) * 1_000_000_000,
+                    size: Int64(number + 1) * 1_000_000)
                 try database.attach(FoundFile(path: FilePath(row.0), stamp: stamp), to: id, at: 0)
             }
         }
@@ -46,12 +48,17 @@ import Testing
         ("format not in (png, gif)", "beach late"), ("taken > 2020-01-01", "late"), ("taken >= 2020-01-01", "beach late"),
         ("taken < 2020", "tower"), ("taken <= 2020-01", "beach tower"), ("taken = 2020", "beach"), ("taken != 2020", "late tower"),
         ("taken = \"2020-01-01 10:00\"", "beach"), ("taken = 2020-01-01T10:00:01", ""), ("modified = 2020-01-02", "tower"),
-        ("modified >= 2020-01-03", "late square"), ("camera = canon", "beach late"), ("make contains ANO", "beach late"), ("lat > 31 and lon < 0", ""),
+        ("modified >= 2020-01-03", "late square"), ("camera = canon", "beach late"), ("make contains ANO", "beach late"),
+        ("lat > 31 and lon < 0", ""),
         ("lat > 31", "tower"), ("latitude < 100", "tower"), ("title contains évian", "beach"), ("title like 't_wer'", "tower"),
-        ("title like '%sea%'", "late"), ("tag = sea", "beach late"), ("tag = 夏天", "beach"), ("tag = se", ""), ("tag contains se", "beach late"),
-        ("tag like 's%'", "beach late"), ("tag in (city, 夏天)", "beach late tower"), ("tag != sea", "square tower"), ("not tag = city", "beach square"),
-        ("path like '/p/%'", "beach tower"), ("name = Late.JPG", "late"), ("folder = /q", "late square"), ("orientation = portrait", "tower"),
-        ("orientation = square or orientation = portrait", "square tower"), ("orientation in (landscape)", "beach late"), ("aspect > 16:10", "beach"),
+        ("title like '%sea%'", "late"), ("tag = sea", "beach late"), ("tag = 夏天", "beach"), ("tag = se", ""),
+        ("tag contains se", "beach late"),
+        ("tag like 's%'", "beach late"), ("tag in (city, 夏天)", "beach late tower"), ("tag != sea", "square tower"),
+        ("not tag = city", "beach square"),
+        ("path like '/p/%'", "beach tower"), ("name = Late.JPG", "late"), ("folder = /q", "late square"),
+        ("orientation = portrait", "tower"),
+        ("orientation = square or orientation = portrait", "square tower"), ("orientation in (landscape)", "beach late"),
+        ("aspect > 16:10", "beach"),
         ("aspect = 1", "square"), ("size > 2MB", "late square"), ("size = 2000KB", "tower"), ("not camera = canon", "square tower"),
         ("(width > 1000 or height > 1000) and not format = jpeg", "tower"), ("WIDTH >= 1000 AND Format = jpeg", "beach late"),
         ("width >= 1000 and format = jpeg and taken > 2020-01-01", "late"), ("not not width > 1000", "beach late"),
@@ -78,7 +85,9 @@ import Testing
     }
 
     @Test func depthAndSizeAreBounded() throws {
-        #expect(throws: WhereError.self) { try WhereFilter(String(repeating: "(", count: 5_000) + "width > 1" + String(repeating: ")", count: 5_000)) }
+        #expect(throws: WhereError.self) {
+            try WhereFilter(String(repeating: "(", count: 5_000) + "width > 1" + String(repeating: ")", count: 5_000))
+        }
         #expect(throws: WhereError.self) { try WhereFilter(String(repeating: "not ", count: 2_000) + "width > 1") }
         #expect(throws: WhereError.self) { try WhereFilter(Array(repeating: "width > 1", count: 500).joined(separator: " and ")) }
         #expect(throws: WhereError.self) { try WhereFilter("width in (" + Array(repeating: "1", count: 600).joined(separator: ",") + ")") }
@@ -95,15 +104,23 @@ import Testing
     @Test func hostileTextNeverBreaksOut() throws {
         var random = SeededGenerator(state: 7)
         let pieces = [
-            "width", "taken", "tag", "title", "path", "size", "orientation", "aspect", "=", "!=", "<", ">", ">=", "in", "like", "contains", "and", "or",
-            "not", "(", ")", ",", "\"", "'", "''", "1", "-1", "2020-01-01", "10MB", "landscape", "'; DROP TABLE file; --", "\u{0}", "é", "中文", "%", "\\",
+            "width", "taken", "tag", "title", "path", "size", "orientation", "aspect", "=", "!=", "<", ">", ">=", "in", "like", "contains",
+            "and", "or",
+            "not", "(", ")", ",", "\"", "'", "''", "1", "-1", "2020-01-01", "10MB", "landscape", "'; DROP TABLE file; --", "\u{0}", "é",
+            "中文", "%", "\\",
             "?", ":x", "@a", "$b", "0x10", "/*", "--", "😀", "1e308", "16:0", "\n", " ", "NULL", "a\u{301}", "\u{202E}", "*", "~",
         ]
         var accepted = 0
         for _ in 0..<4_000 {
             // Half of them begin like a filter, so that much gets past the parser.
-            let start = Bool.random(using: &random) ? ["title = ", "tag contains ", "path like ", "size > ", "not taken < "].randomElement(using: &random)! : ""
-            let text = start + (0..<Int.random(in: start.isEmpty ? 1...9 : 1...4, using: &random)).map { _ in pieces[Int.random(in: 0..<pieces.count, using: &random)] }
+            let start =
+                Bool.random(using: &random)
+                ? ["title = ", "tag contains ", "path like ", "size > ", "not taken < "].randomElement(using: &random)! : ""
+            let text =
+                start
+                + (0..<Int.random(in: start.isEmpty ? 1...9 : 1...4, using: &random)).map { _ in
+                    pieces[Int.random(in: 0..<pieces.count, using: &random)]
+                }
                 .joined(separator: Bool.random(using: &random) ? " " : "")
             do throws(WhereError) {
                 let filter = try WhereFilter(text)

@@ -64,8 +64,9 @@ import Testing
         let fast = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
         for count in [1, 2, 15, 16, 31, 64, 100, 769] {
             let x = values(count, seed: 5), w = values(count, seed: 6), b = values(count, seed: 7)
-            check([fast.sum(x, count), fast.max(x, count), fast.dot(x, w, count)],
-                  [plain.sum(x, count), plain.max(x, count), plain.dot(x, w, count)], tolerance: 1e-4, "sum, max, dot of \(count)")
+            check(
+                [fast.sum(x, count), fast.max(x, count), fast.dot(x, w, count)],
+                [plain.sum(x, count), plain.max(x, count), plain.dot(x, w, count)], tolerance: 1e-4, "sum, max, dot of \(count)")
             var p = [Float](repeating: 0, count: count), q = p
             check([fast.softmax_exp(x, 0.3, &p, count)], [plain.softmax_exp(x, 0.3, &q, count)], tolerance: 1e-5, "softmax total")
             check(p, q, tolerance: 1e-6, "softmax of \(count)")

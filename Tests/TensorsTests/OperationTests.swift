@@ -11,12 +11,15 @@ struct StoredOperation: Sendable, CustomTestStringConvertible {
     let parameters: JSONValue
     var testDescription: String { "\(name) \(variant)" }
 
-    static let file = try! SafetensorsFile(path: URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("golden/operations.safetensors").path)
+    static let file = try! SafetensorsFile(
+        path: URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("golden/operations.safetensors").path)
 
     static let all: [StoredOperation] = {
         let cases = try! JSONValue.parse(file.metadata["cases"]!, file: "operations.safetensors").array!
         return cases.map {
-            StoredOperation(name: $0["op"]!.string!, variant: $0["case"]!.string!, inputs: $0["inputs"]!.int!, outputs: $0["outputs"]!.int!, parameters: $0["params"]!)
+            StoredOperation(
+                name: $0["op"]!.string!, variant: $0["case"]!.string!, inputs: $0["inputs"]!.int!, outputs: $0["outputs"]!.int!,
+                parameters: $0["params"]!)
         }
     }()
 
@@ -50,7 +53,8 @@ struct StoredOperation: Sendable, CustomTestStringConvertible {
             let (a, b) = (result.floats(), expected.floats())
             // Ours saturates where the reference leaves the result undefined.
             let source = operation.name == "cast" && operation.parameters["to"]?.string == "u8" ? inputs[0].floats() : []
-            for i in a.indices where !(source.indices.contains(i) && !(0..<256).contains(source[i])) && !(a[i] == b[i] || (a[i].isNaN && b[i].isNaN)) {
+            for i in a.indices
+            where !(source.indices.contains(i) && !(0..<256).contains(source[i])) && !(a[i] == b[i] || (a[i].isNaN && b[i].isNaN)) {
                 let close = abs(a[i] - b[i]) <= 2e-5 + 2e-5 * abs(b[i])
                 #expect(close, "element \(i): \(a[i]), expected \(b[i])")
                 if !close { break }
@@ -134,7 +138,8 @@ struct StoredOperation: Sendable, CustomTestStringConvertible {
         case "linear": return try PackedMatrix(x[1]).apply(x[0], bias: third)
         case "conv2d": return try x[0].conv2d(weight: x[1], bias: third, window: o.window, groups: o.int("groups") ?? 1)
         case "max_pool2d": return try x[0].maxPool2d(kernel: o.pair("kernel_size", 1), window: o.window)
-        case "avg_pool2d": return try x[0].averagePool2d(kernel: o.pair("kernel_size", 1), window: o.window, countPadding: o.flag("count_include_pad"))
+        case "avg_pool2d":
+            return try x[0].averagePool2d(kernel: o.pair("kernel_size", 1), window: o.window, countPadding: o.flag("count_include_pad"))
         case "softmax": return try x[0].softmax(o.int("dim")!)
         case "log_softmax": return try x[0].logSoftmax(o.int("dim")!)
         case "layer_norm": return try x[0].layerNorm(weight: second, bias: third, epsilon: epsilon)
@@ -149,11 +154,13 @@ struct StoredOperation: Sendable, CustomTestStringConvertible {
         case "interpolate":
             let mode = Interpolation(rawValue: o.parameters["mode"]!.string!)!
             var size = o.ints("size") ?? [], scale: (Double, Double)?
-            if case let .array(factors)? = o.parameters["scale_factor"], case let .number(y) = factors[0], case let .number(x1) = factors[1] {
+            if case let .array(factors)? = o.parameters["scale_factor"], case let .number(y) = factors[0], case let .number(x1) = factors[1]
+            {
                 scale = (y, x1)
                 size = [Int(Double(x[0].shape[2]) * y), Int(Double(x[0].shape[3]) * x1)]
             }
-            return try x[0].interpolated(height: size[0], width: size[1], mode, alignCorners: o.flag("align_corners"), antialias: o.flag("antialias"), scale: scale)
+            return try x[0].interpolated(
+                height: size[0], width: size[1], mode, alignCorners: o.flag("align_corners"), antialias: o.flag("antialias"), scale: scale)
         default: return nil
         }
     }

@@ -7,7 +7,9 @@ import Testing
     @Test func wrongShapesSayWhatIsWrong() throws {
         let a = Tensor.zeros([2, 3]), b = Tensor.zeros([4, 5])
         #expect(throws: TensorError.shape(operation: "add", shapes: [[2, 3], [4, 5]], expected: "shapes that broadcast")) { try a + b }
-        #expect(throws: TensorError.shape(operation: "matmul", shapes: [[2, 3], [4, 5]], expected: "3 rows on the right")) { try a.matmul(b) }
+        #expect(throws: TensorError.shape(operation: "matmul", shapes: [[2, 3], [4, 5]], expected: "3 rows on the right")) {
+            try a.matmul(b)
+        }
         #expect(throws: TensorError.self) { try a.reshaped([7]) }
         #expect(throws: TensorError.self) { try a.reshaped([-1, 0]) }
         #expect(throws: TensorError.self) { try a.gathered(Tensor([Int64(2)], [1])) }
@@ -51,7 +53,9 @@ import Testing
         var generator = RandomGenerator(seed: 2)
         let x = Tensor.randomNormal([1, 16, 40, 40], using: &generator), w = Tensor.randomNormal([24, 16, 3, 3], using: &generator)
         let a = Tensor.randomNormal([150, 300], using: &generator), b = Tensor.randomNormal([300, 200], using: &generator)
-        @Sendable func all() throws -> [Float] { try x.conv2d(weight: w, window: Window(padding: (1, 1))).floats() + a.matmul(b).floats() + a.layerNorm(epsilon: 1e-5).floats() }
+        @Sendable func all() throws -> [Float] {
+            try x.conv2d(weight: w, window: Window(padding: (1, 1))).floats() + a.matmul(b).floats() + a.layerNorm(epsilon: 1e-5).floats()
+        }
         let many = try all()
         // A nested call runs on its own thread alone.
         nonisolated(unsafe) var one: [Float] = []
@@ -64,7 +68,8 @@ import Testing
     func depthwiseEqualsDense(kernel: Int, stride: Int, padding: Int, dilation: Int) throws {
         var generator = RandomGenerator(seed: 3)
         let channels = 3, x = Tensor.randomNormal([2, channels, 13, 22], using: &generator)
-        let weight = Tensor.randomNormal([channels, 1, kernel, kernel], using: &generator), bias = Tensor.randomNormal([channels], using: &generator)
+        let weight = Tensor.randomNormal([channels, 1, kernel, kernel], using: &generator),
+            bias = Tensor.randomNormal([channels], using: &generator)
         var dense = [Float](repeating: 0, count: channels * channels * kernel * kernel)
         for (index, value) in weight.floats().enumerated() {
             let channel = index / (kernel * kernel)

@@ -64,7 +64,9 @@ struct FolderTests {
 
     @Test func sentencePieceWithEnd() throws {
         let model = Data(try Golden.bytes("sentencepiece_unigram.model"))
-        try withFolder(["spiece.model": model, "tokenizer_config.json": Data(#"{"tokenizer_class":"T5Tokenizer","eos_token":"</s>"}"#.utf8)]) { folder in
+        try withFolder([
+            "spiece.model": model, "tokenizer_config.json": Data(#"{"tokenizer_class":"T5Tokenizer","eos_token":"</s>"}"#.utf8),
+        ]) { folder in
             let tokenizer = try Tokenizer.load(folder: folder)
             let plain = try Tokenizer.sentencePiece(model: [UInt8](model))
             let text = "a red bicycle 自行车"
@@ -75,7 +77,9 @@ struct FolderTests {
     }
 
     @Test func configurationNamesItsField() throws {
-        let files = ["tokenizer.json": Data(try Golden.bytes("clip.json")), "tokenizer_config.json": Data(#"{"do_lower_case":"yes"}"#.utf8)]
+        let files = [
+            "tokenizer.json": Data(try Golden.bytes("clip.json")), "tokenizer_config.json": Data(#"{"do_lower_case":"yes"}"#.utf8),
+        ]
         try withFolder(files) { folder in
             let error = #expect(throws: TokenizerError.self) { try Tokenizer.load(folder: folder) }
             #expect(error?.field == "do_lower_case")

@@ -31,12 +31,15 @@ enum Golden {
 
     static func hashes(_ name: String) throws -> [UInt64] {
         let bytes = try bytes("\(name).hashes")
-        return stride(from: 0, to: bytes.count, by: 8).map { start in (0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[start + $1]) } }
+        return stride(from: 0, to: bytes.count, by: 8).map { start in
+            (0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[start + $1]) }
+        }
     }
 
     /// Ids and offsets of the first lines in words.
     static func shown(_ name: String) throws -> [String] {
-        String(decoding: try bytes("\(name).lines"), as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        String(decoding: try bytes("\(name).lines"), as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map(
+            String.init)
     }
 
     static func show(_ encoding: Encoding) -> String {
@@ -100,6 +103,7 @@ func expectEqual(_ tokenizer: Tokenizer, to name: String) throws {
     }
     if let first = wrongTexts.first {
         Issue.record(
-            "\(name): \(wrongTexts.count) decoded lines differ: \(wrongTexts.prefix(20)); first, line \(first + 1): \(tokenizer.decode(tokenizer.encode(corpus[first]).ids).debugDescription)")
+            "\(name): \(wrongTexts.count) decoded lines differ: \(wrongTexts.prefix(20)); first, line \(first + 1): \(tokenizer.decode(tokenizer.encode(corpus[first]).ids).debugDescription)"
+        )
     }
 }

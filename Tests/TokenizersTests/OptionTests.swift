@@ -79,7 +79,8 @@ struct OptionTests {
         let hash = FNV.hash(encoding)
         for change in 0..<4 {
             var other = Encoding()
-            other.append(id: change == 0 ? 4 : 3, token: change == 1 ? "b" : "a", offsets: 0..<(change == 2 ? 2 : 1), type: 0, special: change == 3)
+            other.append(
+                id: change == 0 ? 4 : 3, token: change == 1 ? "b" : "a", offsets: 0..<(change == 2 ? 2 : 1), type: 0, special: change == 3)
             #expect(FNV.hash(other) != hash)
         }
     }

@@ -19,7 +19,8 @@ struct ParityTests {
 /// Vocabularies that are not part of the repository; `make setup` puts them into the cache.
 enum RealVocabularies {
     static func path(_ name: String) -> URL {
-        let cache = ProcessInfo.processInfo.environment["SENSORIUM_CACHE"].map { URL(fileURLWithPath: $0) }
+        let cache =
+            ProcessInfo.processInfo.environment["SENSORIUM_CACHE"].map { URL(fileURLWithPath: $0) }
             ?? FileManager.default.homeDirectoryForCurrentUser.appendingPathComponent(".cache/sensorium")
         return cache.appendingPathComponent("vocabularies/\(name)")
     }
@@ -35,7 +36,9 @@ struct RealVocabularyTests {
         try expectEqual(.clip(merges: RealVocabularies.bytes("clip_bpe.txt")), to: "real_clip")
     }
 
-    @Test(.enabled(if: RealVocabularies.exists("chinese_bert.txt"), "vocabularies/chinese_bert.txt is not in the cache; `make setup` fetches it"))
+    @Test(
+        .enabled(
+            if: RealVocabularies.exists("chinese_bert.txt"), "vocabularies/chinese_bert.txt is not in the cache; `make setup` fetches it"))
     func chineseBERT() throws {
         try expectEqual(.bert(vocabulary: RealVocabularies.bytes("chinese_bert.txt")), to: "real_chinese_bert")
     }

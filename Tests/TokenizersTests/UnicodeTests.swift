@@ -7,10 +7,14 @@ struct UnicodeTests {
     @Test("every scalar through every normaliser")
     func scalars() throws {
         let bytes = try Golden.bytes("scalars.hashes")
-        let expected = stride(from: 0, to: bytes.count, by: 8).map { start in (0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[start + $1]) } }
+        let expected = stride(from: 0, to: bytes.count, by: 8).map { start in
+            (0..<8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64(bytes[start + $1]) }
+        }
         let normalizers: [(String, Normalizer)] = [
-            ("NFC", .unicode(.nfc)), ("NFD", .unicode(.nfd)), ("NFKC", .unicode(.nfkc)), ("NFKD", .unicode(.nfkd)), ("Lowercase", .lowercase),
-            ("Bert", .bert(cleanText: true, chineseChars: true, stripAccents: true, lowercase: true)), ("StripAccents", .stripAccents), ("Nmt", .nmt),
+            ("NFC", .unicode(.nfc)), ("NFD", .unicode(.nfd)), ("NFKC", .unicode(.nfkc)), ("NFKD", .unicode(.nfkd)),
+            ("Lowercase", .lowercase),
+            ("Bert", .bert(cleanText: true, chineseChars: true, stripAccents: true, lowercase: true)), ("StripAccents", .stripAccents),
+            ("Nmt", .nmt),
         ]
         try #require(expected.count == normalizers.count * 272)
         for (row, (name, normalizer)) in normalizers.enumerated() {
@@ -50,13 +54,18 @@ struct RegexTests {
         return bytes.withUnsafeBufferPointer { RegexMatcher.matches(program, in: $0) }.map { String(decoding: bytes[$0], as: UTF8.self) }
     }
 
-    @Test(arguments: [
-        ("a|ab", "ab", ["a"]), ("(?:ab|a)c", "abc ac", ["abc", "ac"]), ("a*", "baa", ["", "aa"]), ("a+?", "aaa", ["a", "a", "a"]),
-        ("a{2,3}", "aaaaa", ["aaa", "aa"]), ("(?i:'LL|k)", "'ll'Ll\u{212A}", ["'ll", "'Ll", "\u{212A}"]), ("\\s+(?!\\S)|\\s+", "a   b", ["  ", " "]),
-        ("[^\\r\\n\\p{L}]?\\p{L}+", "!ab cd", ["!ab", " cd"]), ("(?<=a)b", "ab b", ["b"]), ("(?<!a)b", "abb", ["b"]), ("\\bis\\b", "this is", ["is"]),
-        ("[a-c\\]]+", "ab]d", ["ab]"]), ("(?>a+)ab", "aaab", []), ("a++b", "aab", ["aab"]), ("^b$", "a\nb\nc", ["b"]), ("\\u4e2d|\\x41", "中A", ["中", "A"]),
-        ("(?:a|b)*c", "ababc", ["ababc"]), ("(?:ab){2}", "ababab", ["abab"]), ("[\\p{Han}&&x]", "", []), ("(?=ab)a", "ac ab", ["a"]), ("(?:x*)*y", "xxy", ["xxy"]),
-    ] as [(String, String, [String])])
+    @Test(
+        arguments: [
+            ("a|ab", "ab", ["a"]), ("(?:ab|a)c", "abc ac", ["abc", "ac"]), ("a*", "baa", ["", "aa"]), ("a+?", "aaa", ["a", "a", "a"]),
+            ("a{2,3}", "aaaaa", ["aaa", "aa"]), ("(?i:'LL|k)", "'ll'Ll\u{212A}", ["'ll", "'Ll", "\u{212A}"]),
+            ("\\s+(?!\\S)|\\s+", "a   b", ["  ", " "]),
+            ("[^\\r\\n\\p{L}]?\\p{L}+", "!ab cd", ["!ab", " cd"]), ("(?<=a)b", "ab b", ["b"]), ("(?<!a)b", "abb", ["b"]),
+            ("\\bis\\b", "this is", ["is"]),
+            ("[a-c\\]]+", "ab]d", ["ab]"]), ("(?>a+)ab", "aaab", []), ("a++b", "aab", ["aab"]), ("^b$", "a\nb\nc", ["b"]),
+            ("\\u4e2d|\\x41", "中A", ["中", "A"]),
+            ("(?:a|b)*c", "ababc", ["ababc"]), ("(?:ab){2}", "ababab", ["abab"]), ("[\\p{Han}&&x]", "", []), ("(?=ab)a", "ac ab", ["a"]),
+            ("(?:x*)*y", "xxy", ["xxy"]),
+        ] as [(String, String, [String])])
     func matching(pattern: String, text: String, expected: [String]) throws {
         if pattern.contains("&&") {
             #expect(throws: RegexParser.Failure.self) { try RegexProgram(pattern) }
@@ -65,12 +74,17 @@ struct RegexTests {
         }
     }
 
-    @Test(arguments: ["(", ")", "[a", "a{2000}", "\\1", "*", "\\p{Nope}", "(?<name>a)", "[b-a]", "\\", "(?<=ab)c", "[[a]]", String(repeating: "(", count: 100)])
+    @Test(arguments: [
+        "(", ")", "[a", "a{2000}", "\\1", "*", "\\p{Nope}", "(?<name>a)", "[b-a]", "\\", "(?<=ab)c", "[[a]]",
+        String(repeating: "(", count: 100),
+    ])
     func refused(pattern: String) {
         #expect(throws: RegexParser.Failure.self) { try RegexProgram(pattern) }
     }
 
-    @Test("patterns that explode elsewhere end here", arguments: ["(?:a*)*b", "(?:a|a)*b", "(?:a+)+(?!a)b", "a*a*a*a*a*a*b", "(?:(?:a?){50}a{50})+b"])
+    @Test(
+        "patterns that explode elsewhere end here",
+        arguments: ["(?:a*)*b", "(?:a|a)*b", "(?:a+)+(?!a)b", "a*a*a*a*a*a*b", "(?:(?:a?){50}a{50})+b"])
     func hostile(pattern: String) throws {
         #expect(try matches(pattern, String(repeating: "a", count: 60)) == [])
     }

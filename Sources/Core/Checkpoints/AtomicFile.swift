@@ -39,7 +39,8 @@ public final class AtomicFile {
         close(descriptor)
         descriptor = -1
         guard rename(temporary, path) == 0 else { throw failure("can't be renamed from its temporary name") }
-        let folder = open((path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent, O_RDONLY)
+        let folder = open(
+            (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent, O_RDONLY)
         if folder >= 0 {
             fsync(folder)
             close(folder)

@@ -32,7 +32,8 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
         case let .unsupported(file, key, found, advice):
             return "\(file): \(key): \(found) is not supported; \(advice)"
         case let .refused(file, offset, global):
-            return "\(file): the pickle asks for \(global) at byte \(offset), which no tensor needs, so it was refused and nothing was run; "
+            return
+                "\(file): the pickle asks for \(global) at byte \(offset), which no tensor needs, so it was refused and nothing was run; "
                 + "save the weights alone (torch.save(model.state_dict(), ...)) or as safetensors"
         case let .absent(file, key, near):
             let hint = near.isEmpty ? "list the names with `sensorium models inspect`" : "near names: " + near.joined(separator: ", ")

@@ -65,16 +65,20 @@ public enum CheckpointFile {
             return archive.members.contains { $0.name.hasSuffix("/data.pkl") } ? .pytorch : .npz
         }
         if LegacyPickles.matches(bytes) { return .pytorch }
-        if bytes.count >= 9, bytes[8] == UInt8(ascii: "{"), UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) < 1 << 32 { return .safetensors }
+        if bytes.count >= 9, bytes[8] == UInt8(ascii: "{"), UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self)) < 1 << 32 {
+            return .safetensors
+        }
         // ONNX begins with ir_version: field 1 as a varint below 128.
         if bytes.count >= 4, bytes[0] == 0x08, bytes[1] < 0x80 { return .onnx }
         if bytes.starts(with: [0x80]), bytes.count >= 2, bytes[1] <= 5 { return .pytorch }
         if bytes.prefix(64).first(where: { $0 > 0x20 }) == UInt8(ascii: "{"), path.hasSuffix(".json") { return .index }
         if bytes.starts(with: Array("version https://git-lfs".utf8)) {
-            throw .unsupported(file: path, key: "content", found: "a Git LFS pointer instead of the weights", advice: "fetch the file with `git lfs pull`")
+            throw .unsupported(
+                file: path, key: "content", found: "a Git LFS pointer instead of the weights", advice: "fetch the file with `git lfs pull`")
         }
         throw .unsupported(
-            file: path, key: "content", found: "its format (first bytes \(bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: " ")))",
+            file: path, key: "content",
+            found: "its format (first bytes \(bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: " ")))",
             advice: "known are safetensors, PyTorch files, .npy, .npz, ONNX and index files of shards")
     }
 }

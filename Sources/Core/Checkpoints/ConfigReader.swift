@@ -66,7 +66,8 @@ public struct ConfigReader: Sendable {
         return number
     }
 
-    public func int(_ field: String, default fallback: Int, in range: ClosedRange<Int> = ConfigReader.sizes) throws(CheckpointError) -> Int {
+    public func int(_ field: String, default fallback: Int, in range: ClosedRange<Int> = ConfigReader.sizes) throws(CheckpointError) -> Int
+    {
         has(field) ? try int(field, in: range) : fallback
     }
 
@@ -90,7 +91,9 @@ public struct ConfigReader: Sendable {
     }
 
     public func float(_ field: String) throws(CheckpointError) -> Float { Float(try double(field)) }
-    public func float(_ field: String, default fallback: Float) throws(CheckpointError) -> Float { has(field) ? try float(field) : fallback }
+    public func float(_ field: String, default fallback: Float) throws(CheckpointError) -> Float {
+        has(field) ? try float(field) : fallback
+    }
 
     private static func number(_ value: JSONValue?) -> Double? {
         switch value {
@@ -133,7 +136,9 @@ public struct ConfigReader: Sendable {
         return numbers
     }
 
-    public func ints(_ field: String, default fallback: [Int], in range: ClosedRange<Int> = ConfigReader.sizes) throws(CheckpointError) -> [Int] {
+    public func ints(
+        _ field: String, default fallback: [Int], in range: ClosedRange<Int> = ConfigReader.sizes
+    ) throws(CheckpointError) -> [Int] {
         has(field) ? try ints(field, in: range) : fallback
     }
 

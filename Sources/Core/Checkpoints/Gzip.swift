@@ -10,7 +10,9 @@ public enum Gzip {
         let file = try AtomicFile(path: target)
         func wrong(_ problem: String) -> CheckpointError { .malformed(file: path, field: "gzip", offset: nil, problem: problem) }
         var stream = z_stream()
-        guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { throw wrong("zlib can't start") }
+        guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw wrong("zlib can't start")
+        }
         defer { inflateEnd(&stream) }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
         defer { buffer.deallocate() }
@@ -24,7 +26,9 @@ public enum Gzip {
             status = inflate(&stream, Z_NO_FLUSH)
             position += chunk - Int(stream.avail_in)
             let count = buffer.count - Int(stream.avail_out)
-            guard status == Z_OK || status == Z_STREAM_END, count > 0 || status == Z_STREAM_END else { throw wrong("its bytes are damaged or cut off") }
+            guard status == Z_OK || status == Z_STREAM_END, count > 0 || status == Z_STREAM_END else {
+                throw wrong("its bytes are damaged or cut off")
+            }
             guard file.byteCount + count <= limit else { throw wrong("it unpacks to more than \(limit) bytes") }
             try file.write(UnsafeRawBufferPointer(start: buffer.baseAddress, count: count))
         }

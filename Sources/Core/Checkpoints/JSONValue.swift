@@ -33,7 +33,9 @@ public enum JSONValue: Sendable, Equatable {
     }
 
     /// Parses UTF-8 bytes. `file` and `field` name the place in errors; `base` is added to offsets.
-    public static func parse(_ bytes: UnsafeRawBufferPointer, file: String, field: String = "JSON", base: Int = 0, maximumDepth: Int = 64)
+    public static func parse(
+        _ bytes: UnsafeRawBufferPointer, file: String, field: String = "JSON", base: Int = 0, maximumDepth: Int = 64
+    )
         throws(CheckpointError) -> JSONValue
     {
         var parser = JSONParser(bytes: bytes, file: file, field: field, base: base, maximumDepth: maximumDepth)
@@ -74,7 +76,9 @@ private struct JSONParser {
     }
 
     mutating func skipSpace() {
-        while at < bytes.count, bytes[at] == 0x20 || (bytes[at] >= 0x09 && bytes[at] <= 0x0D && bytes[at] != 0x0B && bytes[at] != 0x0C) { at += 1 }
+        while at < bytes.count, bytes[at] == 0x20 || (bytes[at] >= 0x09 && bytes[at] <= 0x0D && bytes[at] != 0x0B && bytes[at] != 0x0C) {
+            at += 1
+        }
     }
 
     mutating func value(depth: Int) throws(CheckpointError) -> JSONValue {
@@ -140,7 +144,9 @@ private struct JSONParser {
     /// True after a comma, false after the closing bracket.
     mutating func more(before close: UInt8) throws(CheckpointError) -> Bool {
         skipSpace()
-        guard at < bytes.count, bytes[at] == UInt8(ascii: ",") || bytes[at] == close else { throw fail("',' or a closing bracket is expected") }
+        guard at < bytes.count, bytes[at] == UInt8(ascii: ",") || bytes[at] == close else {
+            throw fail("',' or a closing bracket is expected")
+        }
         at += 1
         return bytes[at - 1] != close
     }

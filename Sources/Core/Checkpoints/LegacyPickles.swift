@@ -7,7 +7,8 @@ enum LegacyPickles {
     static let magic: [UInt8] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
 
     static func matches(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        bytes.count > 14 && bytes[0] == 0x80 && (bytes[2..<14].elementsEqual(magic) || (bytes.count > 23 && bytes[11..<23].elementsEqual(magic)))
+        bytes.count > 14 && bytes[0] == 0x80
+            && (bytes[2..<14].elementsEqual(magic) || (bytes.count > 23 && bytes[11..<23].elementsEqual(magic)))
     }
 
     static func read(_ storage: Storage, _ path: String) throws(CheckpointError) -> (content: PickleContent, blocks: [String: Range<Int>]) {

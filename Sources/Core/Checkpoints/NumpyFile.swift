@@ -81,7 +81,9 @@ struct NumpyArray: Sendable {
     init(_ bytes: UnsafeRawBufferPointer, at start: Int, end: Int, file: String, field: String) throws(CheckpointError) {
         var reader = ByteReader(bytes, from: start, end: end, file: file, field: field)
         let magic = try reader.take(6)
-        guard bytes[magic].elementsEqual([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) else { throw reader.fail("it doesn't begin as a NumPy array") }
+        guard bytes[magic].elementsEqual([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) else {
+            throw reader.fail("it doesn't begin as a NumPy array")
+        }
         let version: UInt8 = try reader.integer()
         _ = try reader.take(1)
         guard (1...3).contains(version) else { throw reader.fail("version \(version) isn't known") }
@@ -96,7 +98,9 @@ struct NumpyArray: Sendable {
         self.shape = shape
         self.isFortran = isFortran
         dataStart = reader.at
-        guard boundedCount(shape) != nil else { throw reader.fail("shape \(shape.prefix(20)) is negative, too large or has more than 16 axes") }
+        guard boundedCount(shape) != nil else {
+            throw reader.fail("shape \(shape.prefix(20)) is negative, too large or has more than 16 axes")
+        }
         byteCount = type.byteCount(shape) ?? 0
         guard byteCount <= reader.remaining else {
             throw reader.fail("shape \(shape) of \(type) takes \(byteCount) bytes, \(reader.remaining) are left")

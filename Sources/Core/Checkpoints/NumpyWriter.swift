@@ -57,7 +57,8 @@ public final class NumpyWriter {
     /// Gives the file its name.
     public func finish() throws(CheckpointError) {
         guard written == expected else {
-            throw .malformed(file: file.path, field: "array", offset: nil, problem: "\(written) of \(expected) bytes were written for shape \(shape)")
+            throw .malformed(
+                file: file.path, field: "array", offset: nil, problem: "\(written) of \(expected) bytes were written for shape \(shape)")
         }
         try file.commit()
     }

@@ -51,7 +51,8 @@ public struct ONNXFile: TensorSource {
         if let raw = record.raw {
             guard record.type.byteCount(record.shape) == raw.count else {
                 throw .malformed(
-                    file: path, field: key, offset: raw.lowerBound, problem: "\(raw.count) bytes don't hold \(record.type) of shape \(record.shape)")
+                    file: path, field: key, offset: raw.lowerBound,
+                    problem: "\(raw.count) bytes don't hold \(record.type) of shape \(record.shape)")
             }
             return try record.type.tensor(over: storage, at: raw.lowerBound, shape: record.shape, file: path, key: key)
         }

@@ -71,7 +71,8 @@ struct ONNXParser {
             case 5:
                 let record = try ONNXTensorRecord(message.inner(range, "initializer \(initializers.count)"))
                 guard initializers.updateValue(record, forKey: record.name) == nil else {
-                    throw .malformed(file: file, field: "initializer \(record.name)", offset: range.lowerBound, problem: "the name stands there twice")
+                    throw .malformed(
+                        file: file, field: "initializer \(record.name)", offset: range.lowerBound, problem: "the name stands there twice")
                 }
             case 11: inputs.append(try valueName(message.inner(range, "input")))
             case 12: outputs.append(try valueName(message.inner(range, "output")))
@@ -230,7 +231,9 @@ public struct ONNXTensorRecord: Sendable {
             // 16-bit floats are stored as the integer of their bits.
             if target == .f16 || target == .bf16 {
                 return Tensor.make(shape, target) { out in
-                    for (i, bits) in ints.enumerated() { out.storeBytes(of: UInt16(truncatingIfNeeded: bits), toByteOffset: i * 2, as: UInt16.self) }
+                    for (i, bits) in ints.enumerated() {
+                        out.storeBytes(of: UInt16(truncatingIfNeeded: bits), toByteOffset: i * 2, as: UInt16.self)
+                    }
                 }
             }
             return try Tensor(ints.map { Int64($0) }, shape).asType(target)

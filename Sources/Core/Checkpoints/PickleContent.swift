@@ -82,7 +82,9 @@ struct PickleContent {
         mutating func collect(_ index: Int, _ name: String, depth: Int) throws(CheckpointError) {
             steps += 1
             guard steps < PickleContent.maximumSteps, depth < PickleContent.maximumDepth else {
-                throw .malformed(file: file, field: name.isEmpty ? "pickle" : String(name.prefix(200)), offset: nil, problem: "its values nest without end")
+                throw .malformed(
+                    file: file, field: name.isEmpty ? "pickle" : String(name.prefix(200)), offset: nil,
+                    problem: "its values nest without end")
             }
             if case let .tensor(tensor) = table[index] {
                 guard tensors.updateValue(tensor, forKey: name.isEmpty ? "tensor" : name) == nil else {
@@ -90,7 +92,9 @@ struct PickleContent {
                 }
                 return
             }
-            for child in children(of: index) { try collect(child.index, name.isEmpty ? child.name : name + "." + child.name, depth: depth + 1) }
+            for child in children(of: index) {
+                try collect(child.index, name.isEmpty ? child.name : name + "." + child.name, depth: depth + 1)
+            }
         }
     }
 }

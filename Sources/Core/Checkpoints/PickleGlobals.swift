@@ -10,7 +10,8 @@ enum PickleGlobals {
 
     /// Values beside the tensors: kept as inert objects.
     private static let inert: Set<String> = [
-        "torch.device", "torch.serialization._get_layout", "torch.Generator", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar",
+        "torch.device", "torch.serialization._get_layout", "torch.Generator", "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray.scalar",
         "numpy.dtype", "numpy.float64", "numpy.float32", "numpy.int64", "_codecs.encode", "builtins.complex", "__builtin__.complex",
         "builtins.bytearray", "__builtin__.bytearray",
     ]
@@ -47,7 +48,9 @@ enum PickleGlobals {
     private static func isUntyped(_ global: String) -> Bool { typeName(global) == "UntypedStorage" }
 
     private static func typeName(_ global: String) -> String? {
-        for prefix in ["torch.storage.", "torch.cuda.", "torch."] where global.hasPrefix(prefix) { return String(global.dropFirst(prefix.count)) }
+        for prefix in ["torch.storage.", "torch.cuda.", "torch."] where global.hasPrefix(prefix) {
+            return String(global.dropFirst(prefix.count))
+        }
         return nil
     }
 
@@ -67,7 +70,9 @@ enum PickleGlobals {
     }
 
     /// The value of `name(*arguments)`.
-    static func value(of name: String, _ arguments: Int, _ table: inout PickleTable, _ fail: (String) -> CheckpointError)
+    static func value(
+        of name: String, _ arguments: Int, _ table: inout PickleTable, _ fail: (String) -> CheckpointError
+    )
         throws(CheckpointError) -> PickleTable.Value
     {
         guard let members = table.members(arguments) else { throw fail("its arguments aren't a tuple") }
@@ -81,7 +86,9 @@ enum PickleGlobals {
         switch name {
         case "torch._tensor._rebuild_from_type_v2":
             // (function, type, arguments, state): the tensor is what the function makes of its arguments.
-            guard members.count >= 3, case let .global(inner) = table[members[0]], inner != name else { throw fail("its arguments aren't known") }
+            guard members.count >= 3, case let .global(inner) = table[members[0]], inner != name else {
+                throw fail("its arguments aren't known")
+            }
             return try value(of: inner, members[2], &table, fail)
         case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
             return .tensor(try tensor(name, members, table, fail))
@@ -92,7 +99,9 @@ enum PickleGlobals {
     }
 
     /// `OrderedDict()`, `OrderedDict([(key, value), ...])` or `defaultdict(kind, {...})`.
-    private static func dictionary(_ members: [Int], _ table: inout PickleTable, _ fail: (String) -> CheckpointError)
+    private static func dictionary(
+        _ members: [Int], _ table: inout PickleTable, _ fail: (String) -> CheckpointError
+    )
         throws(CheckpointError) -> PickleTable.Value
     {
         guard let last = members.last else { return .dict([]) }
@@ -109,7 +118,9 @@ enum PickleGlobals {
         return .dict(items)
     }
 
-    private static func tensor(_ name: String, _ members: [Int], _ table: PickleTable, _ fail: (String) -> CheckpointError)
+    private static func tensor(
+        _ name: String, _ members: [Int], _ table: PickleTable, _ fail: (String) -> CheckpointError
+    )
         throws(CheckpointError) -> PickleTensor
     {
         guard members.count >= 4, case let .storage(storage) = table[members[0]], let offset = table.int(members[1]),
@@ -137,7 +148,9 @@ enum PickleGlobals {
     }
 
     /// A persistent identity: ('storage', type, key, place, count[, view]).
-    static func storage(_ identity: Int, _ table: PickleTable, _ fail: (String) -> CheckpointError) throws(CheckpointError) -> PickleTable.Value {
+    static func storage(
+        _ identity: Int, _ table: PickleTable, _ fail: (String) -> CheckpointError
+    ) throws(CheckpointError) -> PickleTable.Value {
         guard let members = table.members(identity), members.count >= 5, table.string(members[0]) == "storage",
             case let .global(global) = table[members[1]], let count = table.int(members[4]), count >= 0
         else { throw fail("its identity isn't ('storage', type, key, place, count)") }

@@ -22,7 +22,9 @@ public struct PyTorchFile: TensorSource {
     }
 
     /// Keys under which training scripts keep the weights, in the order in which they are looked for.
-    static let usualRoots = ["state_dict", "model_state_dict", "model", "module", "ema", "model_ema", "ema_state_dict", "params_ema", "params"]
+    static let usualRoots = [
+        "state_dict", "model_state_dict", "model", "module", "ema", "model_ema", "ema_state_dict", "params_ema", "params",
+    ]
 
     /// - Parameter root: the key of the dictionary to read, dots between levels; nil takes the whole when tensors stand there
     ///   themselves, else the first of the usual keys.
@@ -32,12 +34,14 @@ public struct PyTorchFile: TensorSource {
         let content: PickleContent
         if storage.bytes.starts(with: [0x50, 0x4B]) {
             let archive = try ZipArchive(path: path, storage: storage)
-            guard let member = archive.members.first(where: { $0.name.hasSuffix("/data.pkl") && $0.name.split(separator: "/").count == 2 }) else {
+            guard let member = archive.members.first(where: { $0.name.hasSuffix("/data.pkl") && $0.name.split(separator: "/").count == 2 })
+            else {
                 throw .absent(file: path, key: "member <name>/data.pkl of a torch.save archive", near: [])
             }
             let prefix = String(member.name.dropLast("data.pkl".count))
             guard member.byteCount <= 1 << 30 else {
-                throw .malformed(file: path, field: member.name, offset: nil, problem: "\(member.byteCount) bytes are too many for a table of contents")
+                throw .malformed(
+                    file: path, field: member.name, offset: nil, problem: "\(member.byteCount) bytes are too many for a table of contents")
             }
             let pickle = try archive.contents(of: member)
             let bytes = UnsafeRawBufferPointer(start: pickle.storage.pointer + pickle.offset, count: member.byteCount)
@@ -72,11 +76,14 @@ public struct PyTorchFile: TensorSource {
         let available = block.count / (bits / 8)
         let view = try StridedView(tensor, available: available, file: path, key: key)
         let base = try tensor.type.tensor(
-            over: block.storage, at: block.start + tensor.offset * (bits / 8), shape: view.baseShape, byteSwapped: block.swapped, file: path, key: key)
+            over: block.storage, at: block.start + tensor.offset * (bits / 8), shape: view.baseShape, byteSwapped: block.swapped,
+            file: path, key: key)
         do { return try view.apply(to: base) } catch { throw .operation(file: path, key: key, error) }
     }
 
-    private func block(_ storage: PickleStorage, _ key: String) throws(CheckpointError) -> (storage: Storage, start: Int, count: Int, swapped: Bool) {
+    private func block(
+        _ storage: PickleStorage, _ key: String
+    ) throws(CheckpointError) -> (storage: Storage, start: Int, count: Int, swapped: Bool) {
         switch blocks {
         case let .archive(archive, prefix, swapped):
             guard let member = archive.member(prefix + storage.key) else { throw archive.absent(prefix + storage.key) }

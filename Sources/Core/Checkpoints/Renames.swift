@@ -126,14 +126,17 @@ extension Renames {
         for change in changes {
             for (name, recipe) in change.into {
                 guard table.updateValue(recipe, forKey: name) == nil else {
-                    throw .malformed(file: path, field: "tensor \(name)", offset: nil, problem: "two tensors would get this name by the rule \(rule)")
+                    throw .malformed(
+                        file: path, field: "tensor \(name)", offset: nil, problem: "two tensors would get this name by the rule \(rule)")
                 }
             }
         }
     }
 
     /// Groups of which all members are there; an incomplete group stays as it is and is reported as missing and unused.
-    private static func concatenations(_ patterns: [String], _ target: String, _ axis: Int, _ table: [String: Recipe])
+    private static func concatenations(
+        _ patterns: [String], _ target: String, _ axis: Int, _ table: [String: Recipe]
+    )
         -> [(from: [String], into: [(String, Recipe)])]
     {
         guard let first = patterns.first.map({ NamePattern($0) }) else { return [] }

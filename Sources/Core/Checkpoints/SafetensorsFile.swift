@@ -33,7 +33,9 @@ public struct SafetensorsFile: TensorSource {
         self.metadata = metadata
     }
 
-    private static func header(of storage: Storage, _ path: String) throws(CheckpointError) -> (members: [String: JSONValue], dataStart: Int) {
+    private static func header(
+        of storage: Storage, _ path: String
+    ) throws(CheckpointError) -> (members: [String: JSONValue], dataStart: Int) {
         let bytes = storage.bytes
         guard bytes.count >= 8 else {
             throw .malformed(file: path, field: "header length", offset: 0, problem: "the file has \(bytes.count) bytes, fewer than 8")
@@ -45,14 +47,17 @@ public struct SafetensorsFile: TensorSource {
                 problem: "\(length) is more than the file's \(bytes.count - 8) bytes or the limit of \(maximumHeader)")
         }
         let end = 8 + Int(length)
-        let json = try JSONValue.parse(UnsafeRawBufferPointer(rebasing: bytes[8..<end]), file: path, field: "header", base: 8, maximumDepth: 8)
+        let json = try JSONValue.parse(
+            UnsafeRawBufferPointer(rebasing: bytes[8..<end]), file: path, field: "header", base: 8, maximumDepth: 8)
         guard let members = json.object else {
             throw .malformed(file: path, field: "header", offset: 8, problem: "expected an object, found \(json.summary)")
         }
         return (members, end)
     }
 
-    private static func entry(_ name: String, _ value: JSONValue, dataStart: Int, end: Int, _ path: String)
+    private static func entry(
+        _ name: String, _ value: JSONValue, dataStart: Int, end: Int, _ path: String
+    )
         throws(CheckpointError) -> (TensorEntry, Int)
     {
         func wrong(_ problem: String) -> CheckpointError {
@@ -85,7 +90,8 @@ public struct SafetensorsFile: TensorSource {
         var end = 0
         for (entry, start) in entries where entry.byteCount > 0 {
             guard start >= end else {
-                throw .malformed(file: path, field: "tensor \(entry.name)", offset: start, problem: "its bytes overlap those of another tensor")
+                throw .malformed(
+                    file: path, field: "tensor \(entry.name)", offset: start, problem: "its bytes overlap those of another tensor")
             }
             end = start + entry.byteCount
         }

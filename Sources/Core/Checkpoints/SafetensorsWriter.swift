@@ -33,7 +33,9 @@ public enum SafetensorsWriter {
         for (name, tensor) in ordered {
             let end = offset + tensor.count * tensor.dtype.size
             let shape = tensor.shape.map(String.init).joined(separator: ",")
-            parts.append("\(JSONText.quoted(name)):{\"dtype\":\"\(typeName(tensor.dtype))\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
+            parts.append(
+                "\(JSONText.quoted(name)):{\"dtype\":\"\(typeName(tensor.dtype))\",\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}"
+            )
             offset = end
         }
         var bytes = Array("{\(parts.joined(separator: ","))}".utf8)

@@ -59,7 +59,9 @@ extension StoredType {
     }
 
     /// The tensor of these bytes: over the storage itself where type and alignment permit, a copy otherwise.
-    func tensor(over storage: Storage, at offset: Int, shape: [Int], byteSwapped: Bool = false, file: String, key: String)
+    func tensor(
+        over storage: Storage, at offset: Int, shape: [Int], byteSwapped: Bool = false, file: String, key: String
+    )
         throws(CheckpointError) -> Tensor
     {
         guard let readsAs, let bits else {

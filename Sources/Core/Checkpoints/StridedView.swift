@@ -20,7 +20,8 @@ struct StridedView {
         }
         if count == 0 { reach = 0 }
         guard tensor.offset <= available, reach <= available - tensor.offset else {
-            throw .malformed(file: file, field: key, offset: nil, problem: "its view reaches beyond the \(available) elements of its storage")
+            throw .malformed(
+                file: file, field: key, offset: nil, problem: "its view reaches beyond the \(available) elements of its storage")
         }
         // Outer axes first: the order in which the block would be row-major.
         let sorted = shape.indices.sorted { (strides[$0], shape[$0], $1) > (strides[$1], shape[$1], $0) }.filter { shape[$0] != 1 }

@@ -139,7 +139,8 @@ public final class WeightLoader {
         let candidates = unused.isEmpty ? table.keys.filter { !used.contains($0) } : unused.map(\.name)
         let named = missing.enumerated().map { index, entry in
             index < WeightReport.shown
-                ? .init(name: entry.name, shape: entry.shape, near: EditDistance.nearest(to: entry.name, among: candidates.sorted())) : entry
+                ? .init(name: entry.name, shape: entry.shape, near: EditDistance.nearest(to: entry.name, among: candidates.sorted()))
+                : entry
         }
         return WeightReport(label: label, file: source.path, missing: named, misshapen: misshapen, unused: unused)
     }

@@ -33,7 +33,8 @@ public struct ZipArchive: Sendable {
         self.path = path
         self.storage = storage
         let directory = try Self.directory(storage.bytes, path)
-        var reader = ByteReader(storage.bytes, from: directory.start, end: directory.start + directory.size, file: path, field: "central directory")
+        var reader = ByteReader(
+            storage.bytes, from: directory.start, end: directory.start + directory.size, file: path, field: "central directory")
         var members: [Member] = []
         var indices: [String: Int] = [:]
         members.reserveCapacity(min(directory.count, reader.remaining / 46))
@@ -49,7 +50,9 @@ public struct ZipArchive: Sendable {
     public func member(_ name: String) -> Member? { indices[name].map { members[$0] } }
 
     /// Where the directory is: from the end record, or its 64-bit form where that says so.
-    private static func directory(_ bytes: UnsafeRawBufferPointer, _ path: String) throws(CheckpointError) -> (start: Int, size: Int, count: Int) {
+    private static func directory(
+        _ bytes: UnsafeRawBufferPointer, _ path: String
+    ) throws(CheckpointError) -> (start: Int, size: Int, count: Int) {
         func wrong(_ problem: String) -> CheckpointError {
             .malformed(file: path, field: "end of central directory", offset: nil, problem: problem)
         }
@@ -79,7 +82,9 @@ public struct ZipArchive: Sendable {
             size = try record.length()
             start = try record.length()
         }
-        guard start <= bytes.count, size <= bytes.count - start else { throw wrong("the directory at \(start), \(size) bytes, lies beyond the file") }
+        guard start <= bytes.count, size <= bytes.count - start else {
+            throw wrong("the directory at \(start), \(size) bytes, lies beyond the file")
+        }
         guard count <= maximumMembers, count <= size / 46 else { throw wrong("\(count) members don't fit a directory of \(size) bytes") }
         return (start, size, count)
     }
@@ -99,7 +104,8 @@ public struct ZipArchive: Sendable {
         let extra = try reader.take(extraCount)
         _ = try reader.take(commentCount)
         if packed == 0xFFFF_FFFF || full == 0xFFFF_FFFF || offset == 0xFFFF_FFFF {
-            var fields = ByteReader(reader.bytes, from: extra.lowerBound, end: extra.upperBound, file: reader.file, field: "extra field of \(name)")
+            var fields = ByteReader(
+                reader.bytes, from: extra.lowerBound, end: extra.upperBound, file: reader.file, field: "extra field of \(name)")
             while fields.remaining >= 4 {
                 let kind = try fields.integer(UInt16.self), count = Int(try fields.integer(UInt16.self))
                 guard kind == 1 else {
@@ -121,7 +127,8 @@ public struct ZipArchive: Sendable {
             throw .unsupported(file: path, key: "member \(member.name)", found: "encryption", advice: "unpack the archive first")
         }
         guard member.method == 0 || member.method == 8 else {
-            throw .unsupported(file: path, key: "member \(member.name)", found: "compression method \(member.method)", advice: "store or deflate it")
+            throw .unsupported(
+                file: path, key: "member \(member.name)", found: "compression method \(member.method)", advice: "store or deflate it")
         }
         var reader = ByteReader(storage.bytes, from: member.headerOffset, file: path, field: "member \(member.name)")
         guard reader.at == member.headerOffset, try reader.integer(UInt32.self) == 0x0403_4B50 else {
@@ -135,7 +142,9 @@ public struct ZipArchive: Sendable {
             guard member.packedCount == member.byteCount else { throw reader.fail("a stored member of two sizes") }
         } else {
             // Deflate can't do better than 1032 to 1.
-            guard member.byteCount / 1040 <= member.packedCount + 16 else { throw reader.fail("it claims to unpack to \(member.byteCount) bytes") }
+            guard member.byteCount / 1040 <= member.packedCount + 16 else {
+                throw reader.fail("it claims to unpack to \(member.byteCount) bytes")
+            }
         }
         return range
     }
@@ -158,7 +167,8 @@ public struct ZipArchive: Sendable {
     public func bytes(of name: String, limit: Int = 1 << 28) throws(CheckpointError) -> [UInt8] {
         guard let member = member(name) else { throw absent(name) }
         guard member.byteCount <= limit else {
-            throw .malformed(file: path, field: "member \(name)", offset: nil, problem: "\(member.byteCount) bytes are more than the limit of \(limit)")
+            throw .malformed(
+                file: path, field: "member \(name)", offset: nil, problem: "\(member.byteCount) bytes are more than the limit of \(limit)")
         }
         let contents = try contents(of: member)
         return Array(UnsafeRawBufferPointer(start: contents.storage.pointer + contents.offset, count: member.byteCount))
@@ -194,7 +204,9 @@ public struct ZipArchive: Sendable {
     }
 
     /// Hands on unpacked bytes in chunks; never more than the directory's size.
-    private func inflate(_ member: Member, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void)
+    private func inflate(
+        _ member: Member, _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws(CheckpointError) -> Void
+    )
         throws(CheckpointError)
     {
         func wrong(_ problem: String) -> CheckpointError {
@@ -216,7 +228,9 @@ public struct ZipArchive: Sendable {
             status = CZlib.inflate(&stream, Z_NO_FLUSH)
             position += chunk - Int(stream.avail_in)
             let count = buffer.count - Int(stream.avail_out)
-            guard status == Z_OK || status == Z_STREAM_END, count > 0 || status == Z_STREAM_END else { throw wrong("its deflated bytes are damaged") }
+            guard status == Z_OK || status == Z_STREAM_END, count > 0 || status == Z_STREAM_END else {
+                throw wrong("its deflated bytes are damaged")
+            }
             guard count <= member.byteCount - produced else { throw wrong("it unpacks to more than its \(member.byteCount) bytes") }
             let piece = UnsafeRawBufferPointer(start: buffer.baseAddress, count: count)
             crc = Self.checksum(piece, from: crc)

@@ -8,7 +8,9 @@ public struct Convolution: Sendable {
     private let window: Window
     private let groups: Int
 
-    public init(_ weights: Weights, _ input: Int, _ output: Int, kernel: (Int, Int), window: Window = Window(), groups: Int = 1, bias: Bool = true) {
+    public init(
+        _ weights: Weights, _ input: Int, _ output: Int, kernel: (Int, Int), window: Window = Window(), groups: Int = 1, bias: Bool = true
+    ) {
         weight = weights.tensor("weight", [output, input / groups, kernel.0, kernel.1])
         self.bias = bias ? weights.tensor("bias", [output]) : nil
         self.window = window

@@ -20,7 +20,9 @@ public struct SelfAttention: Sendable {
     }
 
     /// `[batch, tokens, width]`; `mask` broadcasts to `[batch, heads, tokens, tokens]`, added to the scores (or bool: keep).
-    public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, causal: Bool = false, residual: Tensor? = nil) throws(TensorError) -> Tensor {
+    public func callAsFunction(
+        _ x: Tensor, mask: Tensor? = nil, causal: Bool = false, residual: Tensor? = nil
+    ) throws(TensorError) -> Tensor {
         let (batch, tokens) = (x.dim(0), x.dim(1))
         let parts = try joint(x).reshaped([batch, tokens, 3, heads, width / heads]).permuted([2, 0, 3, 1, 4])
         let mixed = try Tensor.attention(  // [batch, tokens, heads, width / heads]

@@ -23,7 +23,8 @@ public struct BlockNames: Sendable {
         firstNorm: "layer_norm1", secondNorm: "layer_norm2", up: "mlp.fc1", down: "mlp.fc2")
     public static let vit = BlockNames(
         query: "attention.attention.query", key: "attention.attention.key", value: "attention.attention.value",
-        output: "attention.output.dense", firstNorm: "layernorm_before", secondNorm: "layernorm_after", up: "intermediate.dense", down: "output.dense")
+        output: "attention.output.dense", firstNorm: "layernorm_before", secondNorm: "layernorm_after", up: "intermediate.dense",
+        down: "output.dense")
     public static let dinov2 = BlockNames(
         query: "attention.attention.query", key: "attention.attention.key", value: "attention.attention.value",
         output: "attention.output.dense", firstNorm: "norm1", secondNorm: "norm2", up: "mlp.fc1", down: "mlp.fc2",

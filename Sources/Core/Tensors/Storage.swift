@@ -23,7 +23,8 @@ public final class Storage: @unchecked Sendable {
     }
 
     /// Bytes that somebody else owns (a memory map); `release` runs once when the last tensor is gone.
-    public init(borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, readOnly: Bool = true, release: @escaping @Sendable () -> Void) {
+    public init(borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, readOnly: Bool = true, release: @escaping @Sendable () -> Void)
+    {
         self.pointer = pointer
         self.byteCount = byteCount
         self.release = release

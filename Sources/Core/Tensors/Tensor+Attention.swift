@@ -16,8 +16,9 @@ extension Tensor {
             keys.shape[1] == values.shape[1], keys.shape[1] > 0, queries.shape[1] % keys.shape[1] == 0,
             keys.shape[2] == values.shape[2], queries.shape[3] == keys.shape[3]
         else {
-            throw .shape(operation: "attention", shapes: [queries.shape, keys.shape, values.shape],
-                         expected: "[batch, heads, n, width], [batch, keyHeads, m, width], [batch, keyHeads, m, valueWidth]")
+            throw .shape(
+                operation: "attention", shapes: [queries.shape, keys.shape, values.shape],
+                expected: "[batch, heads, n, width], [batch, keyHeads, m, width], [batch, keyHeads, m, valueWidth]")
         }
         let (q, k, v) = (queries.rowsAdjacent(), keys.rowsAdjacent(), values.rowsAdjacent())
         let batch = q.shape[0], heads = q.shape[1], n = q.shape[2], m = k.shape[2], valueWidth = v.shape[3]

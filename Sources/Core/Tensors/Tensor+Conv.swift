@@ -19,9 +19,13 @@ public struct Window: Sendable, Hashable {
         self.right = right
     }
 
-    func output(_ height: Int, _ width: Int, kernel: (Int, Int), ceil: Bool = false, _ operation: String) throws(TensorError) -> (Int, Int) {
-        guard strideY > 0, strideX > 0, dilationY > 0, dilationX > 0, top >= 0, left >= 0, bottom >= 0, right >= 0, kernel.0 > 0, kernel.1 > 0 else {
-            throw .shape(operation: operation, shapes: [[kernel.0, kernel.1], [strideY, strideX]], expected: "positive kernel, stride and dilation")
+    func output(_ height: Int, _ width: Int, kernel: (Int, Int), ceil: Bool = false, _ operation: String) throws(TensorError) -> (Int, Int)
+    {
+        guard strideY > 0, strideX > 0, dilationY > 0, dilationX > 0, top >= 0, left >= 0, bottom >= 0, right >= 0, kernel.0 > 0,
+            kernel.1 > 0
+        else {
+            throw .shape(
+                operation: operation, shapes: [[kernel.0, kernel.1], [strideY, strideX]], expected: "positive kernel, stride and dilation")
         }
         func side(_ size: Int, _ before: Int, _ after: Int, _ kernel: Int, _ stride: Int, _ dilation: Int) -> Int {
             let room = size + before + after - dilation * (kernel - 1) - 1
@@ -33,7 +37,8 @@ public struct Window: Sendable, Hashable {
         }
         let h = side(height, top, bottom, kernel.0, strideY, dilationY), w = side(width, left, right, kernel.1, strideX, dilationX)
         guard h > 0, w > 0 else {
-            throw .shape(operation: operation, shapes: [[height, width], [kernel.0, kernel.1]], expected: "a window that fits into the picture")
+            throw .shape(
+                operation: operation, shapes: [[height, width], [kernel.0, kernel.1]], expected: "a window that fits into the picture")
         }
         return (h, w)
     }
@@ -54,16 +59,24 @@ extension Tensor {
     /// `[batch, in, h, w]` with `weight` `[out, in / groups, kh, kw]` and `bias` `[out]` -> `[batch, out, h', w']`:
     /// `activation(convolution + bias + residual)`, `residual` of the result's shape.
     public func conv2d(
-        weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, window: Window = Window(), groups: Int = 1, activation: Activation? = nil
+        weight: Tensor, bias: Tensor? = nil, residual: Tensor? = nil, window: Window = Window(), groups: Int = 1,
+        activation: Activation? = nil
     ) throws(TensorError) -> Tensor {
-        guard rank == 4, weight.rank == 4, groups > 0, shape[1] % groups == 0, weight.shape[1] == shape[1] / groups, weight.shape[0] % groups == 0 else {
-            throw .shape(operation: "conv2d", shapes: [shape, weight.shape], expected: "[batch, in, h, w] and [out, in / \(groups), kh, kw]")
+        guard rank == 4, weight.rank == 4, groups > 0, shape[1] % groups == 0, weight.shape[1] == shape[1] / groups,
+            weight.shape[0] % groups == 0
+        else {
+            throw .shape(
+                operation: "conv2d", shapes: [shape, weight.shape], expected: "[batch, in, h, w] and [out, in / \(groups), kh, kw]")
         }
-        if let bias, bias.shape != [weight.shape[0]] { throw .shape(operation: "conv2d bias", shapes: [bias.shape], expected: "[\(weight.shape[0])]") }
+        if let bias, bias.shape != [weight.shape[0]] {
+            throw .shape(operation: "conv2d bias", shapes: [bias.shape], expected: "[\(weight.shape[0])]")
+        }
         let kernel = (weight.shape[2], weight.shape[3])
         let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, "conv2d")
         let target = [shape[0], weight.shape[0], height, width]
-        if let residual, residual.shape != target { throw .shape(operation: "conv2d residual", shapes: [residual.shape], expected: "\(target)") }
+        if let residual, residual.shape != target {
+            throw .shape(operation: "conv2d residual", shapes: [residual.shape], expected: "\(target)")
+        }
         let x = asType(.f32).contiguous(), w = weight.asType(.f32).contiguous(), b = bias?.asType(.f32).contiguous()
         let r = residual?.asType(.f32).contiguous()
         var s = window.shape(of: self, kernel: kernel, channels: weight.shape[0], output: (height, width), groups: groups)
@@ -83,8 +96,12 @@ extension Tensor {
     }
 
     /// The mean under each window. `countPadding` divides by the whole window, as the reference does by default.
-    public func averagePool2d(kernel: (Int, Int), window: Window, ceil: Bool = false, countPadding: Bool = true) throws(TensorError) -> Tensor {
-        try pooled(kernel, window, ceil, start: 0, "averagePool2d", +) { total, inside, padded in total / Float(countPadding ? padded : inside) }
+    public func averagePool2d(
+        kernel: (Int, Int), window: Window, ceil: Bool = false, countPadding: Bool = true
+    ) throws(TensorError) -> Tensor {
+        try pooled(kernel, window, ceil, start: 0, "averagePool2d", +) { total, inside, padded in
+            total / Float(countPadding ? padded : inside)
+        }
     }
 
     private func pooled(
@@ -113,7 +130,8 @@ extension Tensor {
                                 }
                             }
                             // A window that ceil lets stick out is cut at the padded border.
-                            let padded = (Swift.min(y0 + kernel.0, h + window.bottom) - y0) * (Swift.min(x0 + kernel.1, w + window.right) - x0)
+                            let padded =
+                                (Swift.min(y0 + kernel.0, h + window.bottom) - y0) * (Swift.min(x0 + kernel.1, w + window.right) - x0)
                             output[y * width + x] = finish(total, inside, padded)
                         }
                     }

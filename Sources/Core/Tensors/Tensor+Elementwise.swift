@@ -62,14 +62,17 @@ extension Tensor {
                     y += rest % outer[index] * b.strides[index]
                     rest /= outer[index]
                 }
-                sn_kernels().pointee.binary(operation, aPointer.floats + x, stepA, bPointer.floats + y, stepB, target.floats + row * length, length)
+                sn_kernels().pointee.binary(
+                    operation, aPointer.floats + x, stepA, bPointer.floats + y, stepB, target.floats + row * length, length)
             }
         }
         if rows == 1 {
             let whole = Address(out)
             ThreadPool.parallelFor(length, grain: 16384) { range in
                 let start = range.lowerBound
-                sn_kernels().pointee.binary(operation, aPointer.floats + start * stepA, stepA, bPointer.floats + start * stepB, stepB, whole.floats + start, range.count)
+                sn_kernels().pointee.binary(
+                    operation, aPointer.floats + start * stepA, stepA, bPointer.floats + start * stepB, stepB, whole.floats + start,
+                    range.count)
             }
         } else {
             ThreadPool.parallelFor(rows, grain: 1 + 16384 / length, body)
@@ -91,7 +94,8 @@ extension Tensor {
             let from = Address(source.floatPointer), to = Address(out)
             ThreadPool.parallelFor(source.count, grain: 16384) { range in
                 withUnsafePointer(to: number) {
-                    sn_kernels().pointee.binary(operation, from.floats + range.lowerBound, 1, $0, 0, to.floats + range.lowerBound, range.count)
+                    sn_kernels().pointee.binary(
+                        operation, from.floats + range.lowerBound, 1, $0, 0, to.floats + range.lowerBound, range.count)
                 }
             }
         }

@@ -33,7 +33,8 @@ extension Tensor {
     public func takenAlong(_ indices: Tensor, axis: Int) throws(TensorError) -> Tensor {
         let place = try self.axis(axis, "takeAlong")
         guard indices.rank == rank, (0..<rank).allSatisfy({ $0 == place || indices.shape[$0] <= shape[$0] }) else {
-            throw .shape(operation: "takeAlong", shapes: [shape, indices.shape], expected: "equal ranks, sizes no larger off axis \(place)")
+            throw .shape(
+                operation: "takeAlong", shapes: [shape, indices.shape], expected: "equal ranks, sizes no larger off axis \(place)")
         }
         let rows = try indices.checkedIndices(shape[place], "takeAlong"), size = dtype.size
         let counts = Tensor.contiguousStrides(indices.shape), target = indices.shape
@@ -59,7 +60,9 @@ extension Tensor {
         return try ordered(axis, keep: k, descending: largest, "topK")
     }
 
-    private func ordered(_ axis: Int, keep: Int?, descending: Bool, _ operation: String) throws(TensorError) -> (values: Tensor, indices: Tensor) {
+    private func ordered(
+        _ axis: Int, keep: Int?, descending: Bool, _ operation: String
+    ) throws(TensorError) -> (values: Tensor, indices: Tensor) {
         let place = try self.axis(axis, operation)
         let last = try transposed(place, -1).asType(.f32).contiguous()
         let length = last.dim(-1), rows = length == 0 ? 0 : last.count / length, kept = keep ?? length

@@ -17,9 +17,11 @@ extension Tensor {
         height: Int, width: Int, _ mode: Interpolation, alignCorners: Bool = false, antialias: Bool = false, scale: (Double, Double)? = nil
     ) throws(TensorError) -> Tensor {
         guard rank == 4, shape[2] > 0, shape[3] > 0, height > 0, width > 0 else {
-            throw .shape(operation: "interpolate", shapes: [shape, [height, width]], expected: "[batch, channels, h, w] and a positive size")
+            throw .shape(
+                operation: "interpolate", shapes: [shape, [height, width]], expected: "[batch, channels, h, w] and a positive size")
         }
-        let rows = Taps(shape[2], height, mode, alignCorners, antialias, scale?.0), columns = Taps(shape[3], width, mode, alignCorners, antialias, scale?.1)
+        let rows = Taps(shape[2], height, mode, alignCorners, antialias, scale?.0),
+            columns = Taps(shape[3], width, mode, alignCorners, antialias, scale?.1)
         let source = asType(.f32).contiguous(), (h, w) = (shape[2], shape[3]), planes = shape[0] * shape[1]
         return Tensor.makeFloats([shape[0], shape[1], height, width]) { out in
             let from = Address(source.floatPointer), to = Address(out)
@@ -30,14 +32,18 @@ extension Tensor {
                     for y in 0..<h {
                         for x in 0..<width {
                             var total: Float = 0
-                            for tap in 0..<columns.count { total += columns.weights[x * columns.count + tap] * input[y * w + columns.places[x * columns.count + tap]] }
+                            for tap in 0..<columns.count {
+                                total += columns.weights[x * columns.count + tap] * input[y * w + columns.places[x * columns.count + tap]]
+                            }
                             middle[y * width + x] = total
                         }
                     }
                     for y in 0..<height {
                         for x in 0..<width {
                             var total: Float = 0
-                            for tap in 0..<rows.count { total += rows.weights[y * rows.count + tap] * middle[rows.places[y * rows.count + tap] * width + x] }
+                            for tap in 0..<rows.count {
+                                total += rows.weights[y * rows.count + tap] * middle[rows.places[y * rows.count + tap] * width + x]
+                            }
                             output[y * width + x] = total
                         }
                     }
@@ -54,7 +60,9 @@ private struct Taps {
     var weights: [Float]
 
     init(_ input: Int, _ output: Int, _ mode: Interpolation, _ alignCorners: Bool, _ antialias: Bool, _ scale: Double?) {
-        let ratio = alignCorners ? (output > 1 ? Double(input - 1) / Double(output - 1) : 0) : scale.map { 1 / $0 } ?? Double(input) / Double(output)
+        let ratio =
+            alignCorners
+            ? (output > 1 ? Double(input - 1) / Double(output - 1) : 0) : scale.map { 1 / $0 } ?? Double(input) / Double(output)
         let widen = antialias ? max(ratio, 1) : 1
         let reach: Double = mode == .nearest ? 0.5 : mode == .bilinear ? 1 : 2
         let radius = reach * widen

@@ -4,7 +4,9 @@ extension Tensor {
     /// Matrix product over the last two axes, leading axes broadcast; a vector on either side is a row or a column.
     /// `[..., m, k] x [..., k, n] -> [..., m, n]`
     public func matmul(_ other: Tensor) throws(TensorError) -> Tensor {
-        guard rank > 0, other.rank > 0 else { throw .shape(operation: "matmul", shapes: [shape, other.shape], expected: "at least one axis each") }
+        guard rank > 0, other.rank > 0 else {
+            throw .shape(operation: "matmul", shapes: [shape, other.shape], expected: "at least one axis each")
+        }
         if rank == 1 { return try expandedDim(0).matmul(other).squeezed(other.rank == 1 ? 0 : -2) }
         if other.rank == 1 { return try matmul(other.expandedDim(1)).squeezed(-1) }
         let m = dim(-2), k = dim(-1), n = other.dim(-1)
@@ -35,8 +37,9 @@ extension Tensor {
                     if run == 1 { (aStep, bStep) = (x, y) } else if x != aStep * run || y != bStep * run { break }
                     run += 1
                 }
-                sn_gemm_batched(run, m, n, k, a.floatPointer + a0, aStep, a.strides[axes], a.strides[axes + 1],
-                                b.floatPointer + b0, bStep, b.strides[axes], b.strides[axes + 1], out + start * m * n, m * n, n)
+                sn_gemm_batched(
+                    run, m, n, k, a.floatPointer + a0, aStep, a.strides[axes], a.strides[axes + 1],
+                    b.floatPointer + b0, bStep, b.strides[axes], b.strides[axes + 1], out + start * m * n, m * n, n)
                 start += run
             }
         }
@@ -64,14 +67,18 @@ public struct PackedMatrix: Sendable {
     }
 
     /// `activation(x W^T + bias) + residual` for `x` `[..., in]`.
-    public func apply(_ x: Tensor, bias: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil) throws(TensorError) -> Tensor {
+    public func apply(
+        _ x: Tensor, bias: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil
+    ) throws(TensorError) -> Tensor {
         guard x.rank > 0, x.dim(-1) == columns else {
             throw .shape(operation: "linear", shapes: [x.shape, [rows, columns]], expected: "a last axis of \(columns)")
         }
         precondition(level == String(cString: sn_kernels().pointee.name), "weights packed for another instruction set")
         let shape = Array(x.shape.dropLast()) + [rows]
         if let bias, bias.shape != [rows] { throw .shape(operation: "linear bias", shapes: [bias.shape], expected: "[\(rows)]") }
-        if let residual, residual.shape != shape { throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape") }
+        if let residual, residual.shape != shape {
+            throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape")
+        }
         let source = x.asType(.f32).contiguous(), m = columns == 0 ? 0 : source.count / columns
         let biasValues = bias?.asType(.f32).contiguous(), added = residual?.asType(.f32).contiguous()
         return Tensor.makeFloats(shape) { out in

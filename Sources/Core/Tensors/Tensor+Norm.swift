@@ -42,7 +42,9 @@ extension Tensor {
     }
 
     /// Inference batch norm over axis 1 with stored statistics.
-    public func batchNorm(mean: Tensor, variance: Tensor, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float) throws(TensorError) -> Tensor {
+    public func batchNorm(
+        mean: Tensor, variance: Tensor, weight: Tensor? = nil, bias: Tensor? = nil, epsilon: Float
+    ) throws(TensorError) -> Tensor {
         var factor = variance.adding(epsilon).rsqrt()
         if let weight { factor = try factor * weight }
         var shift = try mean.negated() * factor

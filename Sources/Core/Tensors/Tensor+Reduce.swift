@@ -2,10 +2,14 @@ import CKernels
 
 extension Tensor {
     /// The tensor as `[rows, length]` with the reduced axes innermost, and the shape of the result.
-    private func arranged(_ axes: [Int], keepDims: Bool, _ operation: String) throws(TensorError) -> (rows: Tensor, length: Int, shape: [Int]) {
+    private func arranged(
+        _ axes: [Int], keepDims: Bool, _ operation: String
+    ) throws(TensorError) -> (rows: Tensor, length: Int, shape: [Int]) {
         var reduced: [Int] = []
         for one in axes { reduced.append(try axis(one, operation)) }
-        guard Set(reduced).count == reduced.count else { throw .shape(operation: operation, shapes: [shape, axes], expected: "each axis once") }
+        guard Set(reduced).count == reduced.count else {
+            throw .shape(operation: operation, shapes: [shape, axes], expected: "each axis once")
+        }
         if reduced.isEmpty { reduced = Array(0..<rank) }
         let kept = (0..<rank).filter { !reduced.contains($0) }
         let length = reduced.reduce(1) { $0 * shape[$1] }
@@ -13,7 +17,9 @@ extension Tensor {
         return (try asType(.f32).permuted(kept + reduced.sorted()).contiguous(), length, result)
     }
 
-    private func reduced(_ axes: [Int], keepDims: Bool, _ operation: String, _ body: @escaping @Sendable (UnsafeMutablePointer<Float>, Int) -> Float)
+    private func reduced(
+        _ axes: [Int], keepDims: Bool, _ operation: String, _ body: @escaping @Sendable (UnsafeMutablePointer<Float>, Int) -> Float
+    )
         throws(TensorError) -> Tensor
     {
         let (rows, length, result) = try arranged(axes, keepDims: keepDims, operation)

@@ -104,7 +104,8 @@ extension Tensor {
         var newShape = shape, newStrides = strides
         newShape[place] = (range.count + step - 1) / step
         newStrides[place] = strides[place] * step
-        return Tensor(storage: storage, offset: offset + range.lowerBound * strides[place], shape: newShape, strides: newStrides, dtype: dtype)
+        return Tensor(
+            storage: storage, offset: offset + range.lowerBound * strides[place], shape: newShape, strides: newStrides, dtype: dtype)
     }
 
     /// One index of an axis; the axis goes.

@@ -23,7 +23,9 @@ public struct Tensor: Sendable {
             byteOffset >= 0, let end = byteOffset.checkedAdd(bytes), end <= storage.byteCount
         else { throw .tooLarge(operation: "tensor over mapped bytes", shape: shape) }
         guard (UInt(bitPattern: storage.pointer) + UInt(byteOffset)) % UInt(dtype.size) == 0, byteOffset % dtype.size == 0 else {
-            throw .shape(operation: "tensor over mapped bytes", shapes: [shape], expected: "bytes aligned to \(dtype.size), found offset \(byteOffset)")
+            throw .shape(
+                operation: "tensor over mapped bytes", shapes: [shape],
+                expected: "bytes aligned to \(dtype.size), found offset \(byteOffset)")
         }
         self.init(storage: storage, offset: byteOffset / dtype.size, shape: shape, dtype: dtype)
     }

@@ -15,9 +15,11 @@ public enum ThreadPool {
         withoutActuallyEscaping(body) { escaping in
             var box = escaping
             withUnsafeMutablePointer(to: &box) { pointer in
-                sn_parallel_for(count, grain, { context, start, end in
-                    context!.assumingMemoryBound(to: (@Sendable (Range<Int>) -> Void).self).pointee(start..<end)
-                }, pointer)
+                sn_parallel_for(
+                    count, grain,
+                    { context, start, end in
+                        context!.assumingMemoryBound(to: (@Sendable (Range<Int>) -> Void).self).pointee(start..<end)
+                    }, pointer)
             }
         }
     }

@@ -26,13 +26,18 @@ struct BMPReader {
     init(_ bytes: [UInt8]) throws(PictureError) {
         self.bytes = bytes
         func word(_ offset: Int) throws(PictureError) -> Int {
-            guard offset >= 0, offset + 4 <= bytes.count else { throw PictureError(.truncated(.bmp, "the header ends at byte \(bytes.count)")) }
+            guard offset >= 0, offset + 4 <= bytes.count else {
+                throw PictureError(.truncated(.bmp, "the header ends at byte \(bytes.count)"))
+            }
             return Int(bytes[offset]) | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2]) << 16 | Int(bytes[offset + 3]) << 24
         }
         dataOffset = try word(10)
         let headerSize = try word(14)
         let isCore = headerSize == 12
-        let sides = isCore ? (try word(18) & 0xFFFF, try word(18) >> 16) : (Int(Int32(truncatingIfNeeded: try word(18))), Int(Int32(truncatingIfNeeded: try word(22))))
+        let sides =
+            isCore
+            ? (try word(18) & 0xFFFF, try word(18) >> 16)
+            : (Int(Int32(truncatingIfNeeded: try word(18))), Int(Int32(truncatingIfNeeded: try word(22))))
         width = sides.0
         height = abs(sides.1)
         topDown = sides.1 < 0
@@ -41,7 +46,9 @@ struct BMPReader {
         guard width > 0, height > 0 else { throw PictureError(.corrupt(.bmp, "sides of \(sides.0)x\(sides.1)")) }
         try checkKind()
         if compression == Compression.masks || compression == Compression.alphaMasks {
-            for index in 0..<(headerSize >= 56 || compression == Compression.alphaMasks ? 4 : 3) { masks.append(UInt32(try word(54 + index * 4))) }
+            for index in 0..<(headerSize >= 56 || compression == Compression.alphaMasks ? 4 : 3) {
+                masks.append(UInt32(try word(54 + index * 4)))
+            }
         } else if bits == 16 {
             masks = [0x7C00, 0x03E0, 0x001F]
         }
@@ -62,7 +69,9 @@ struct BMPReader {
 
     private func readPalette(at start: Int, entry: Int, declared: Int) throws(PictureError) -> [(UInt8, UInt8, UInt8)] {
         let count = declared == 0 ? 1 << bits : min(declared, 1 << bits)
-        guard start >= 0, start + count * entry <= bytes.count else { throw PictureError(.truncated(.bmp, "the palette ends at byte \(bytes.count)")) }
+        guard start >= 0, start + count * entry <= bytes.count else {
+            throw PictureError(.truncated(.bmp, "the palette ends at byte \(bytes.count)"))
+        }
         return (0..<count).map { (bytes[start + $0 * entry + 2], bytes[start + $0 * entry + 1], bytes[start + $0 * entry]) }
     }
 
@@ -70,7 +79,9 @@ struct BMPReader {
         if compression == Compression.runs4 || compression == Compression.runs8 { return try runLengths() }
         let rowBytes = (width * bits + 31) / 32 * 4
         let (needed, overflow) = rowBytes.multipliedReportingOverflow(by: height)
-        guard !overflow, dataOffset >= 14, dataOffset <= bytes.count, needed - (rowBytes - (width * bits + 7) / 8) <= bytes.count - dataOffset else {
+        guard !overflow, dataOffset >= 14, dataOffset <= bytes.count,
+            needed - (rowBytes - (width * bits + 7) / 8) <= bytes.count - dataOffset
+        else {
             throw PictureError(.truncated(.bmp, "\(max(bytes.count - dataOffset, 0)) of \(needed) bytes of pixels"))
         }
         var pixels = [UInt8](repeating: 0, count: width * height * 3)
@@ -155,7 +166,9 @@ struct BMPReader {
                 let length = bits == 8 ? value : (value + 1) / 2
                 for i in 0..<length {
                     let byte = try next()
-                    if bits == 8 { put(byte) } else {
+                    if bits == 8 {
+                        put(byte)
+                    } else {
                         put(byte >> 4)
                         if i * 2 + 1 < value { put(byte & 15) }
                     }

@@ -22,7 +22,8 @@ public struct Color: Sendable, Hashable, Codable, CustomStringConvertible {
             return
         }
         let digits = Array(name.hasPrefix("#") ? name.dropFirst() : name[...])
-        guard digits.count == 3 || digits.count == 6, digits.allSatisfy(\.isASCII), let value = UInt32(String(digits), radix: 16), digits.first != "+"
+        guard digits.count == 3 || digits.count == 6, digits.allSatisfy(\.isASCII), let value = UInt32(String(digits), radix: 16),
+            digits.first != "+"
         else { return nil }
         self.init(rgb: digits.count == 6 ? value : (value & 0xF00) * 0x1100 | (value & 0xF0) * 0x110 | (value & 0xF) * 0x11)
     }
@@ -42,9 +43,11 @@ public struct Color: Sendable, Hashable, Codable, CustomStringConvertible {
 
     private static let names: [String: UInt32] = [
         "black": 0x000000, "silver": 0xC0C0C0, "gray": 0x808080, "grey": 0x808080, "white": 0xFFFFFF, "maroon": 0x800000, "red": 0xFF0000,
-        "purple": 0x800080, "fuchsia": 0xFF00FF, "magenta": 0xFF00FF, "green": 0x008000, "lime": 0x00FF00, "olive": 0x808000, "yellow": 0xFFFF00,
+        "purple": 0x800080, "fuchsia": 0xFF00FF, "magenta": 0xFF00FF, "green": 0x008000, "lime": 0x00FF00, "olive": 0x808000,
+        "yellow": 0xFFFF00,
         "navy": 0x000080, "blue": 0x0000FF, "teal": 0x008080, "aqua": 0x00FFFF, "cyan": 0x00FFFF, "orange": 0xFFA500, "brown": 0xA52A2A,
-        "pink": 0xFFC0CB, "gold": 0xFFD700, "beige": 0xF5F5DC, "violet": 0xEE82EE, "indigo": 0x4B0082, "turquoise": 0x40E0D0, "coral": 0xFF7F50,
+        "pink": 0xFFC0CB, "gold": 0xFFD700, "beige": 0xF5F5DC, "violet": 0xEE82EE, "indigo": 0x4B0082, "turquoise": 0x40E0D0,
+        "coral": 0xFF7F50,
         "黑": 0x000000, "银": 0xC0C0C0, "灰": 0x808080, "白": 0xFFFFFF, "栗": 0x800000, "红": 0xFF0000, "紅": 0xFF0000, "紫": 0x800080,
         "品红": 0xFF00FF, "洋红": 0xFF00FF, "绿": 0x008000, "綠": 0x008000, "橄榄": 0x808000, "黄": 0xFFFF00, "黃": 0xFFFF00, "藏青": 0x000080,
         "深蓝": 0x000080, "蓝": 0x0000FF, "藍": 0x0000FF, "青": 0x00FFFF, "橙": 0xFFA500, "橘": 0xFFA500, "棕": 0xA52A2A, "褐": 0xA52A2A,
@@ -69,8 +72,9 @@ package struct OKLab: Sendable, Equatable {
         let l = cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b)
         let m = cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b)
         let s = cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b)
-        self.init(lightness: 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s,
-                  a: 1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s, b: 0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s)
+        self.init(
+            lightness: 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s,
+            a: 1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s, b: 0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s)
     }
 
     /// The nearest colour that sRGB can show.
@@ -78,9 +82,10 @@ package struct OKLab: Sendable, Equatable {
         let l = cube(lightness + 0.3963377774 * a + 0.2158037573 * b)
         let m = cube(lightness - 0.1055613458 * a - 0.0638541728 * b)
         let s = cube(lightness - 0.0894841775 * a - 1.2914855480 * b)
-        return Color(red: OKLab.byte(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
-                     green: OKLab.byte(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
-                     blue: OKLab.byte(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s))
+        return Color(
+            red: OKLab.byte(4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s),
+            green: OKLab.byte(-1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s),
+            blue: OKLab.byte(-0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s))
     }
 
     func distance(to other: OKLab) -> Double { squaredDistance(to: other).squareRoot() }

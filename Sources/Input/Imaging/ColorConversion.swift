@@ -19,7 +19,9 @@ struct ColorConversion {
         switch image.format {
         case VIPS_FORMAT_UCHAR, VIPS_FORMAT_USHORT, VIPS_FORMAT_UINT: break
         case VIPS_FORMAT_FLOAT, VIPS_FORMAT_DOUBLE:
-            guard image.bands >= 3 else { throw PictureError(.unsupported(format.description, "floating-point grey values have no defined white")) }
+            guard image.bands >= 3 else {
+                throw PictureError(.unsupported(format.description, "floating-point grey values have no defined white"))
+            }
         default: throw PictureError(.unsupported(format.description, "signed or complex samples"))
         }
         if image.interpretation == VIPS_INTERPRETATION_CMYK { return min(4, image.bands) }
@@ -56,7 +58,8 @@ struct ColorConversion {
 
     private func managed(_ colour: VipsHandle, _ bands: Int) -> VipsHandle? {
         guard colour.format == VIPS_FORMAT_UCHAR || colour.format == VIPS_FORMAT_USHORT,
-            let profile = image.blob("icc-profile-data", limit: 4 << 20).map(ColorProfile.init), profile.isUsable(bands: bands), !profile.isSRGB
+            let profile = image.blob("icc-profile-data", limit: 4 << 20).map(ColorProfile.init), profile.isUsable(bands: bands),
+            !profile.isSRGB
         else { return nil }
         guard let result = colour.map({ sn_vips_icc_to_srgb($0, "srgb", $1) }) else {
             vips_error_clear()

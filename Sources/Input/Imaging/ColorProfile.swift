@@ -51,7 +51,9 @@ struct ColorProfile {
             let names = [1, 3, 4, 5, 7][Int(kind)]
             var p: [Double] = []
             for index in 0..<names {
-                guard tag.lowerBound + 16 + index * 4 <= tag.upperBound, let value = word(at: tag.lowerBound + 12 + index * 4) else { return nil }
+                guard tag.lowerBound + 16 + index * 4 <= tag.upperBound, let value = word(at: tag.lowerBound + 12 + index * 4) else {
+                    return nil
+                }
                 p.append(Double(Int32(bitPattern: value)) / 65536)
             }
             guard kind == 3 else { return kind == 0 ? { pow($0, p[0]) } : nil }
@@ -61,7 +63,9 @@ struct ColorProfile {
     }
 
     private func table(_ tag: Range<Int>) -> ((Double) -> Double)? {
-        guard let declared = word(at: tag.lowerBound + 8), declared > 1, declared <= 65536, Int(declared) * 2 + 12 <= tag.count else { return nil }
+        guard let declared = word(at: tag.lowerBound + 8), declared > 1, declared <= 65536, Int(declared) * 2 + 12 <= tag.count else {
+            return nil
+        }
         let count = Int(declared)
         let values = (0..<count).map { Double(half(at: tag.lowerBound + 12 + $0 * 2) ?? 0) / 65535 }
         return { x in

@@ -25,7 +25,9 @@ struct DescriptionXML {
     }
 
     /// The part behind the prefix; prefixes are free to choose, and the few names wanted are told apart by where they stand.
-    private static func local(_ name: String) -> String { String(name[(name.lastIndex(of: ":").map(name.index(after:)) ?? name.startIndex)...]) }
+    private static func local(_ name: String) -> String {
+        String(name[(name.lastIndex(of: ":").map(name.index(after:)) ?? name.startIndex)...])
+    }
 
     private mutating func open(_ name: String, _ attributes: [(name: String, value: String)]) {
         let local = DescriptionXML.local(name)
@@ -45,7 +47,9 @@ struct DescriptionXML {
         let above = path.dropLast()
         if name == "li", above.count >= 2 {
             let property = above[above.count - 2]
-            if ["subject", "TagsList"].contains(property), isOwner(above.dropLast(2).last) { MetadataText.add([content], to: &keywords) } else {
+            if ["subject", "TagsList"].contains(property), isOwner(above.dropLast(2).last) {
+                MetadataText.add([content], to: &keywords)
+            } else {
                 let rank = language == nil || language == "x-default" ? 0 : 1
                 if isOwner(above.dropLast(2).last) { self.property(property, content, rank: rank) }
             }

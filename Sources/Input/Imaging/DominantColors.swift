@@ -56,7 +56,8 @@ public enum DominantColors {
         }
         return old.indices.map { index in
             guard counts[index] > 0 else { return old[index] }
-            return OKLab(lightness: sums[index].lightness / counts[index], a: sums[index].a / counts[index], b: sums[index].b / counts[index])
+            return OKLab(
+                lightness: sums[index].lightness / counts[index], a: sums[index].a / counts[index], b: sums[index].b / counts[index])
         }
     }
 

@@ -39,7 +39,9 @@ struct EXIF {
         let sizes = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8]
         for index in 0..<count {
             let entry = offset + 2 + index * 12
-            guard let tag = half(entry), let type = half(entry + 2), let length = word(entry + 4), (1..<sizes.count).contains(type) else { continue }
+            guard let tag = half(entry), let type = half(entry + 2), let length = word(entry + 4), (1..<sizes.count).contains(type) else {
+                continue
+            }
             let size = sizes[type] * length
             guard size <= bytes.count, let place = size <= 4 ? entry + 8 : word(entry + 8), place + size <= bytes.count else { continue }
             fields[tag] = Field(type: type, count: length, offset: place)
@@ -57,13 +59,16 @@ struct EXIF {
     func wideText(_ field: Field?) -> String? {
         guard let field, field.type == 1 || field.type == 7 else { return nil }
         let start = bytes.startIndex + field.offset
-        let units = stride(from: 0, to: min(field.count, MetadataText.longest * 2) - 1, by: 2).map { UInt16(bytes[start + $0]) | UInt16(bytes[start + $0 + 1]) << 8 }
+        let units = stride(from: 0, to: min(field.count, MetadataText.longest * 2) - 1, by: 2).map {
+            UInt16(bytes[start + $0]) | UInt16(bytes[start + $0 + 1]) << 8
+        }
         return MetadataText.clean(Array(String(decoding: units.prefix { $0 != 0 }, as: UTF16.self).utf8)[...])
     }
 
     /// Numerator over denominator.
     func rational(_ field: Field?, _ index: Int) -> Double? {
-        guard let field, field.type == 5, index < field.count, let above = word(field.offset + index * 8), let below = word(field.offset + index * 8 + 4), below != 0
+        guard let field, field.type == 5, index < field.count, let above = word(field.offset + index * 8),
+            let below = word(field.offset + index * 8 + 4), below != 0
         else { return nil }
         return Double(above) / Double(below)
     }
@@ -98,7 +103,9 @@ extension EXIF {
         let isLeap = numbers[0] % 4 == 0 && (numbers[0] % 100 != 0 || numbers[0] % 400 == 0)
         let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][numbers[1] - 1]
         let clock = numbers.count >= 6 ? Array(numbers[3..<6]) : [0, 0, 0]
-        guard (1...days).contains(numbers[2]), (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2]) else { return nil }
+        guard (1...days).contains(numbers[2]), (0...23).contains(clock[0]), (0...59).contains(clock[1]), (0...60).contains(clock[2]) else {
+            return nil
+        }
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         let year = String(repeating: "0", count: max(0, 4 - "\(numbers[0])".count)) + "\(numbers[0])"
         return "\(year)-\(two(numbers[1]))-\(two(numbers[2]))T\(two(clock[0])):\(two(clock[1])):\(two(clock[2]))"

@@ -19,7 +19,9 @@ extension FilePath {
     func withDescriptor<Result>(_ body: (Int32, Int) throws(PictureError) -> Result) throws(PictureError) -> Result {
         guard !bytes.isEmpty, !bytes.contains(0) else { throw PictureError(.notFound, file: description) }
         // Without O_NONBLOCK opening a pipe would wait for a writer.
-        let descriptor = (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { open($0.baseAddress!, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        let descriptor = (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer {
+            open($0.baseAddress!, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        }
         guard descriptor >= 0 else { throw failure(errno) }
         defer { close(descriptor) }
         var status = stat()

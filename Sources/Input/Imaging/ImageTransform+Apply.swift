@@ -50,7 +50,10 @@ extension ImageTransform {
     private func resized(_ picture: Picture, to size: (width: Int, height: Int)) throws(PictureError) -> Picture {
         // A strip can get endlessly long; what a crop then throws away needn't be computed, but the reference's size must hold.
         guard max(size.width, size.height) <= Picture.longestResizedSide else {
-            throw PictureError(.invalid("a picture of \(picture.width)x\(picture.height) would be resized to \(size.width)x\(size.height), over \(Picture.longestResizedSide) pixels a side"))
+            throw PictureError(
+                .invalid(
+                    "a picture of \(picture.width)x\(picture.height) would be resized to \(size.width)x\(size.height), over \(Picture.longestResizedSide) pixels a side"
+                ))
         }
         switch arithmetic {
         case .pillow: return try picture.resized(width: size.width, height: size.height, filter: filter)

@@ -65,6 +65,7 @@ struct ProcessorFields {
     func object(_ name: String) -> ProcessorFields? { (values[name] as? [String: Any]).map { ProcessorFields($0) } }
 
     func bad(_ name: String, _ expected: String) -> TransformConfigurationError {
-        TransformConfigurationError(field: name, problem: "expected \(expected), found \(String(describing: values[name] ?? "nothing").prefix(80))")
+        TransformConfigurationError(
+            field: name, problem: "expected \(expected), found \(String(describing: values[name] ?? "nothing").prefix(80))")
     }
 }

@@ -20,7 +20,8 @@ extension ImageTransform {
             // A lone number is a squared size for Chinese-CLIP, as in cn_clip.
             case "ChineseCLIP": Defaults(size: 224, filter: .bicubic, crop: 224, statistics: Statistics.clip)
             case "CLIP", "Bit", "Llava": Defaults(shortest: true, size: 224, filter: .bicubic, crop: 224, statistics: Statistics.clip)
-            case "ConvNext", "ConvNeXT": Defaults(shortest: true, size: 384, filter: .bilinear, statistics: Statistics.imageNet, cropFraction: 224.0 / 256)
+            case "ConvNext", "ConvNeXT":
+                Defaults(shortest: true, size: 384, filter: .bilinear, statistics: Statistics.imageNet, cropFraction: 224.0 / 256)
             case "Siglip", "Siglip2": Defaults(size: 224, filter: .bicubic, statistics: Statistics.half)
             case "Blip": Defaults(size: 384, filter: .bicubic, statistics: Statistics.clip)
             case "Deit", "DeiT": Defaults(size: 256, filter: .bicubic, crop: 224, statistics: Statistics.imageNet)
@@ -58,7 +59,8 @@ extension ImageTransform {
         let chosen = arithmetic ?? (isFast ? (filter == .bicubic ? .torchBytes : .torchFloat) : .pillow)
         do {
             try self.init(
-                resize: resize, filter: filter, crop: crop, rescaleFactor: rescales ? (try? fields.number("rescale_factor")) ?? 1.0 / 255 : nil,
+                resize: resize, filter: filter, crop: crop,
+                rescaleFactor: rescales ? (try? fields.number("rescale_factor")) ?? 1.0 / 255 : nil,
                 mean: normalises ? (try? fields.channels("image_mean")) ?? defaults.statistics.mean : nil,
                 deviation: normalises ? (try? fields.channels("image_std")) ?? defaults.statistics.deviation : nil,
                 arithmetic: chosen, convention: .transformers)
@@ -70,14 +72,17 @@ extension ImageTransform {
     private static func refuseUnsupported(_ fields: ProcessorFields) throws(TransformConfigurationError) {
         for name in ["image_mean", "image_std"] { _ = try fields.channels(name) }
         _ = try fields.number("rescale_factor")
-        for name in ["do_flip_channel_order", "do_pad", "rescale_offset", "do_thumbnail", "do_image_splitting"] where try fields.flag(name) ?? false {
+        for name in ["do_flip_channel_order", "do_pad", "rescale_offset", "do_thumbnail", "do_image_splitting"]
+        where try fields.flag(name) ?? false {
             throw TransformConfigurationError(field: name, problem: "this step is not supported here")
         }
     }
 
     private static func crop(_ fields: ProcessorFields, _ fallback: Int) throws(TransformConfigurationError) -> Crop {
         if let object = fields.object("crop_size") {
-            if let height = try object.integer("height"), let width = try object.integer("width") { return Crop(height: height, width: width) }
+            if let height = try object.integer("height"), let width = try object.integer("width") {
+                return Crop(height: height, width: width)
+            }
             if let side = try object.integer("shortest_edge") { return Crop(height: side, width: side) }
             throw fields.bad("crop_size", "height and width")
         }
@@ -94,20 +99,29 @@ extension ImageTransform {
             guard let first = sides.first, sides.count <= 2 else { throw fields.bad("size", "one or two lengths") }
             return sides.count == 1 && shortest ? .shortestEdge(first) : .exact(height: first, width: sides.last ?? first)
         }
-        if let height = try object.integer("height"), let width = try object.integer("width") { return .exact(height: height, width: width) }
+        if let height = try object.integer("height"), let width = try object.integer("width") {
+            return .exact(height: height, width: width)
+        }
         let short = try object.integer("shortest_edge"), long = try object.integer("longest_edge")
         if let short { return long.map { .shortestEdgeWithin(short, longest: $0) } ?? .shortestEdge(short) }
         if let long { return .longestEdge(long) }
-        if let height = try object.integer("max_height"), let width = try object.integer("max_width") { return .within(height: height, width: width) }
+        if let height = try object.integer("max_height"), let width = try object.integer("max_width") {
+            return .within(height: height, width: width)
+        }
         throw fields.bad("size", "height and width, shortest_edge, longest_edge, or max_height and max_width")
     }
 
     /// ConvNeXt's way: below 384 the shorter side gets longer by the fraction and a square is cut out; from 384 on the picture is squashed.
-    private static func cropFraction(_ fraction: Double, _ side: Int, _ crop: Crop?) throws(TransformConfigurationError) -> (Resize, Crop?) {
-        guard fraction > 0, fraction <= 1 else { throw TransformConfigurationError(field: "crop_pct", problem: "expected a number over 0 and up to 1, found \(fraction)") }
+    private static func cropFraction(_ fraction: Double, _ side: Int, _ crop: Crop?) throws(TransformConfigurationError) -> (Resize, Crop?)
+    {
+        guard fraction > 0, fraction <= 1 else {
+            throw TransformConfigurationError(field: "crop_pct", problem: "expected a number over 0 and up to 1, found \(fraction)")
+        }
         guard side < 384 else { return (.exact(height: side, width: side), crop) }
         let enlarged = Double(side) / fraction
-        guard enlarged <= Double(longestSide) else { throw TransformConfigurationError(field: "crop_pct", problem: "\(fraction) makes sides over \(longestSide) pixels") }
+        guard enlarged <= Double(longestSide) else {
+            throw TransformConfigurationError(field: "crop_pct", problem: "\(fraction) makes sides over \(longestSide) pixels")
+        }
         return (.shortestEdge(Int(enlarged)), Crop(height: side, width: side))
     }
 }

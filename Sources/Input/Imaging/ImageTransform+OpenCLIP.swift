@@ -6,9 +6,15 @@ extension ImageTransform {
         let fields = outer.object("preprocess_cfg") ?? outer
         let modelSize = try outer.object("model_cfg")?.object("vision_cfg")?.integers("image_size")
         let sides = try fields.integers("size") ?? modelSize ?? [imageSize ?? 224]
-        guard let height = sides.first, let width = sides.last, (1...2).contains(sides.count) else { throw fields.bad("size", "one or two lengths") }
-        let filters: [String: ResizeFilter] = ["bicubic": .bicubic, "bilinear": .bilinear, "random": .bilinear, "nearest": .nearest, "lanczos": .lanczos]
-        guard let filter = filters[fields.string("interpolation") ?? "bicubic"] else { throw fields.bad("interpolation", "bicubic, bilinear, nearest or lanczos") }
+        guard let height = sides.first, let width = sides.last, (1...2).contains(sides.count) else {
+            throw fields.bad("size", "one or two lengths")
+        }
+        let filters: [String: ResizeFilter] = [
+            "bicubic": .bicubic, "bilinear": .bilinear, "random": .bilinear, "nearest": .nearest, "lanczos": .lanczos,
+        ]
+        guard let filter = filters[fields.string("interpolation") ?? "bicubic"] else {
+            throw fields.bad("interpolation", "bicubic, bilinear, nearest or lanczos")
+        }
         let fill = try fields.integer("fill_color") ?? 0
         guard (0...255).contains(fill) else { throw fields.bad("fill_color", "0 to 255") }
         let box = Crop(height: height, width: width)

@@ -93,7 +93,9 @@ public struct ImageTransform: Sendable, Equatable {
             }
         }
         if let deviation, deviation.contains(0) { throw PictureError(.invalid("the deviation of an image transform can't be 0")) }
-        if let rescaleFactor, !rescaleFactor.isFinite { throw PictureError(.invalid("the rescale factor of an image transform must be finite")) }
+        if let rescaleFactor, !rescaleFactor.isFinite {
+            throw PictureError(.invalid("the rescale factor of an image transform must be finite"))
+        }
     }
 
     /// Decoding may shrink a picture as long as its shorter side stays at least this long; nil when the transform needs every pixel.
@@ -111,7 +113,8 @@ public struct ImageTransform: Sendable, Equatable {
     /// The same text for transforms that give the same values.
     public var fingerprint: String {
         let parts: [String] = [
-            "resize=" + (resize?.fingerprint ?? "none"), "filter=\(filter.rawValue)", "crop=" + (crop.map { "\($0.height)x\($0.width)fill\($0.fill)" } ?? "none"),
+            "resize=" + (resize?.fingerprint ?? "none"), "filter=\(filter.rawValue)",
+            "crop=" + (crop.map { "\($0.height)x\($0.width)fill\($0.fill)" } ?? "none"),
             "scale=" + (rescaleFactor.map { "\($0)" } ?? "none"), "mean=" + list(mean), "deviation=" + list(deviation),
             "arithmetic=\(arithmetic.rawValue)", "convention=\(convention.rawValue)",
         ]

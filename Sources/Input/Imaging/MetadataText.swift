@@ -33,7 +33,9 @@ enum MetadataText {
         var known = Set(keywords.map { $0.lowercased() })
         for word in words {
             guard keywords.count < mostKeywords else { return }
-            guard let text = clean(word), text.unicodeScalars.count <= longestKeyword, known.insert(text.lowercased()).inserted else { continue }
+            guard let text = clean(word), text.unicodeScalars.count <= longestKeyword, known.insert(text.lowercased()).inserted else {
+                continue
+            }
             keywords.append(text)
         }
     }

@@ -39,7 +39,9 @@ public enum Orientation: Int, Sendable {
     }
 
     @inline(__always)
-    private func copyPixel(_ source: UnsafeBufferPointer<UInt8>, _ from: Int, _ to: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+    private func copyPixel(
+        _ source: UnsafeBufferPointer<UInt8>, _ from: Int, _ to: UnsafeMutablePointer<UInt8>
+    ) -> UnsafeMutablePointer<UInt8> {
         to.initialize(to: source[from])
         (to + 1).initialize(to: source[from + 1])
         (to + 2).initialize(to: source[from + 2])

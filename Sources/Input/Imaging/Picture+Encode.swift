@@ -20,7 +20,9 @@ extension Picture {
             var count = 0
             let status = pixels.withUnsafeBytes { source -> Int32 in
                 let image = vips_image_new_from_memory(source.baseAddress!, source.count, Int32(width), Int32(height), 3, VIPS_FORMAT_UCHAR)
-                guard let handle = image.map(VipsHandle.init), let labelled = handle.map({ sn_vips_relabel($0, VIPS_INTERPRETATION_sRGB, $1) }) else { return -1 }
+                guard let handle = image.map(VipsHandle.init),
+                    let labelled = handle.map({ sn_vips_relabel($0, VIPS_INTERPRETATION_sRGB, $1) })
+                else { return -1 }
                 return Picture.save(labelled.pointer, encoding, &memory, &count)
             }
             guard status == 0, let memory else { throw PictureError(.io("encoding failed: \(VipsRuntime.takeError())")) }

@@ -46,7 +46,8 @@ public struct Picture: Sendable, Equatable {
         let part = [UInt8](unsafeUninitializedCapacity: newHeight * rowBytes) { target, count in
             pixels.withUnsafeBufferPointer { source in
                 for row in 0..<newHeight {
-                    (target.baseAddress! + row * rowBytes).initialize(from: source.baseAddress! + ((y + row) * width + x) * 3, count: rowBytes)
+                    (target.baseAddress! + row * rowBytes).initialize(
+                        from: source.baseAddress! + ((y + row) * width + x) * 3, count: rowBytes)
                 }
             }
             count = newHeight * rowBytes
@@ -58,14 +59,16 @@ public struct Picture: Sendable, Equatable {
     /// Throws `PictureError.invalid` when a side isn't in `1...Picture.longestResizedSide`.
     public func resized(width newWidth: Int, height newHeight: Int, filter: ResizeFilter = .bicubic) throws(PictureError) -> Picture {
         guard (1...Picture.longestResizedSide).contains(newWidth), (1...Picture.longestResizedSide).contains(newHeight) else {
-            throw PictureError(.invalid("can't resize to \(newWidth)x\(newHeight): each side must be 1 to \(Picture.longestResizedSide) pixels"))
+            throw PictureError(
+                .invalid("can't resize to \(newWidth)x\(newHeight): each side must be 1 to \(Picture.longestResizedSide) pixels"))
         }
         if newWidth == width && newHeight == height { return self }
         if filter == .nearest { return nearest(width: newWidth, height: newHeight) }
         let rows = Resampling.taps(from: width, to: newWidth, filter: filter)
         let columns = Resampling.taps(from: height, to: newHeight, filter: filter)
-        return Resampling.resize(self, width: newWidth, height: newHeight, rows: rows, columns: columns,
-                                 columnsFirst: Resampling.columnsFirst(self, width: newWidth, height: newHeight))
+        return Resampling.resize(
+            self, width: newWidth, height: newHeight, rows: rows, columns: columns,
+            columnsFirst: Resampling.columnsFirst(self, width: newWidth, height: newHeight))
     }
 
     /// Guards against a configuration that asks for an absurd size.
@@ -73,7 +76,9 @@ public struct Picture: Sendable, Equatable {
 
     /// A copy whose longer side is at most `longestSide` pixels; a smaller picture comes back as it is.
     public func thumbnail(longestSide: Int) throws(PictureError) -> Picture {
-        guard longestSide > 0 else { throw PictureError(.invalid("the longest side of a thumbnail must be at least 1 pixel, found \(longestSide)")) }
+        guard longestSide > 0 else {
+            throw PictureError(.invalid("the longest side of a thumbnail must be at least 1 pixel, found \(longestSide)"))
+        }
         guard max(width, height) > longestSide else { return self }
         let scale = Double(longestSide) / Double(max(width, height))
         func scaled(_ side: Int) -> Int { max(1, Int((Double(side) * scale).rounded())) }

@@ -9,7 +9,9 @@ public enum PictureDecoder {
     ///   - shortestUsefulSide: lets formats that can (JPEG, WebP) decode at a reduced size as long as the shorter side stays at
     ///     least twice this many pixels, and draws an SVG with a shorter side of just this many. nil decodes every pixel.
     ///   - limits: bounds on the file and on the size that its header declares.
-    public static func decode(path: FilePath, shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()) throws(PictureError) -> Picture {
+    public static func decode(
+        path: FilePath, shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()
+    ) throws(PictureError) -> Picture {
         let bytes = try path.contents(limit: limits.fileBytes)
         do {
             return try decode(bytes: bytes, shortestUsefulSide: shortestUsefulSide, limits: limits)
@@ -18,12 +20,16 @@ public enum PictureDecoder {
         }
     }
 
-    public static func decode(path: String, shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()) throws(PictureError) -> Picture {
+    public static func decode(
+        path: String, shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()
+    ) throws(PictureError) -> Picture {
         try decode(path: FilePath(path), shortestUsefulSide: shortestUsefulSide, limits: limits)
     }
 
     /// Decodes the bytes of a file.
-    public static func decode(bytes: [UInt8], shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()) throws(PictureError) -> Picture {
+    public static func decode(
+        bytes: [UInt8], shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()
+    ) throws(PictureError) -> Picture {
         guard !bytes.isEmpty else { throw PictureError(.empty) }
         guard bytes.count <= limits.fileBytes else { throw PictureError(.fileTooLarge(bytes: bytes.count, limit: limits.fileBytes)) }
         guard let format = PictureFormat.detect(bytes) else { throw PictureError(.unrecognised(hint: PictureFormat.hint(bytes))) }

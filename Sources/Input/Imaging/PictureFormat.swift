@@ -33,7 +33,9 @@ public enum PictureFormat: String, Sendable, Hashable, CaseIterable, Codable, Cu
     }
 
     private static func isTIFF(_ head: [UInt8]) -> Bool {
-        [[0x49, 0x49, 0x2A, 0], [0x4D, 0x4D, 0, 0x2A], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2B]].contains { head.starts(with: $0 as [UInt8]) }
+        [[0x49, 0x49, 0x2A, 0], [0x4D, 0x4D, 0, 0x2A], [0x49, 0x49, 0x2B, 0], [0x4D, 0x4D, 0, 0x2B]].contains {
+            head.starts(with: $0 as [UInt8])
+        }
     }
 
     /// "BM" alone begins many texts: the size of the second header must be one that exists.
@@ -89,7 +91,8 @@ public enum PictureFormat: String, Sendable, Hashable, CaseIterable, Codable, Cu
     static func hint(_ bytes: some Collection<UInt8>) -> String? {
         let head = Array(bytes.prefix(64))
         let marks: [(String, Int, String)] = [
-            ("%PDF", 0, "a PDF document"), ("PK\u{3}\u{4}", 0, "a ZIP archive"), ("<!DOCTYPE html", 0, "a web page"), ("<html", 0, "a web page"),
+            ("%PDF", 0, "a PDF document"), ("PK\u{3}\u{4}", 0, "a ZIP archive"), ("<!DOCTYPE html", 0, "a web page"),
+            ("<html", 0, "a web page"),
             ("8BPS", 0, "a Photoshop document"), ("ftyp", 4, "a video"), ("ID3", 0, "sound"), ("OggS", 0, "an Ogg stream"),
             ("{", 0, "JSON text"), ("<?xml", 0, "XML text other than SVG"), ("RIFF", 0, "a RIFF file other than WebP"),
             ("version https://git-lfs", 0, "a Git LFS pointer"), ("\u{7F}ELF", 0, "a program"), ("#!", 0, "a script"),

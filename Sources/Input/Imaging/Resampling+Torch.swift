@@ -15,12 +15,14 @@ extension Resampling {
         if filter == .nearest { return picture.nearest(width: width, height: height) }
         var values = picture.pixels.map(Float.init)
         if width != picture.width {
-            values = pass(values, count: picture.height * width * 3, windows(from: picture.width, to: width, filter: filter)) { source, target, taps in
+            values = pass(values, count: picture.height * width * 3, windows(from: picture.width, to: width, filter: filter)) {
+                source, target, taps in
                 sn_resize_float_rows(source, picture.height, picture.width, taps, target)
             }
         }
         if height != picture.height {
-            values = pass(values, count: height * width * 3, windows(from: picture.height, to: height, filter: filter)) { source, target, taps in
+            values = pass(values, count: height * width * 3, windows(from: picture.height, to: height, filter: filter)) {
+                source, target, taps in
                 sn_resize_float_columns(source, width * 3, taps, target)
             }
         }
@@ -75,8 +77,9 @@ extension Resampling {
             starts.withUnsafeBufferPointer { starts in
                 counts.withUnsafeBufferPointer { counts in
                     weights.withUnsafeBufferPointer { weights in
-                        var axis = sn_resize_float_taps(length: starts.count, stride: stride, starts: starts.baseAddress!,
-                                                        counts: counts.baseAddress!, weights: weights.baseAddress!)
+                        var axis = sn_resize_float_taps(
+                            length: starts.count, stride: stride, starts: starts.baseAddress!,
+                            counts: counts.baseAddress!, weights: weights.baseAddress!)
                         body(source, target.baseAddress!, &axis)
                     }
                 }

@@ -112,8 +112,9 @@ enum Resampling {
                 taps.starts.withUnsafeBufferPointer { starts in
                     taps.counts.withUnsafeBufferPointer { counts in
                         taps.weights.withUnsafeBufferPointer { weights in
-                            var axis = sn_resize_taps(length: starts.count, stride: taps.stride, starts: starts.baseAddress!,
-                                                      counts: counts.baseAddress!, weights: weights.baseAddress!)
+                            var axis = sn_resize_taps(
+                                length: starts.count, stride: taps.stride, starts: starts.baseAddress!,
+                                counts: counts.baseAddress!, weights: weights.baseAddress!)
                             body(source.baseAddress!, target.baseAddress!, &axis)
                         }
                     }

@@ -27,7 +27,9 @@ struct SVGGuard {
         while let event = scanner.next() {
             switch event {
             case let .start(_, attributes):
-                for attribute in attributes where attribute.name == "href" || attribute.name.hasSuffix(":href") { try check(address: attribute.value) }
+                for attribute in attributes where attribute.name == "href" || attribute.name.hasSuffix(":href") {
+                    try check(address: attribute.value)
+                }
             case let .text(text):
                 // An entity may stand for whole elements, with pictures in them.
                 if text.utf8.contains(0) { throw PictureError(.unsupported("SVG", "text made of entities")) }

@@ -44,7 +44,9 @@ struct VipsDecoder {
 
     private func pixels(of raw: UnsafeRawBufferPointer) throws(PictureError) -> Picture {
         // libwebp shows what it has of a file that is cut off: the length in the RIFF header tells.
-        if format == .webp, raw.count >= 12, Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self))) + 8 > raw.count + 1 {
+        if format == .webp, raw.count >= 12,
+            Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: 4, as: UInt32.self))) + 8 > raw.count + 1
+        {
             throw PictureError(.truncated(format, "\(raw.count) bytes are fewer than the header declares"))
         }
         guard var image = open(raw, reduction: 1) else { throw failure() }
@@ -61,7 +63,9 @@ struct VipsDecoder {
         var count = 0
         guard let memory = vips_image_write_to_memory(converted.pointer, &count) else { throw failure() }
         defer { g_free(memory) }
-        guard count == width * height * bands else { throw PictureError(.corrupt(format, "\(count) bytes of pixels for \(width)x\(height)x\(bands)")) }
+        guard count == width * height * bands else {
+            throw PictureError(.corrupt(format, "\(count) bytes of pixels for \(width)x\(height)x\(bands)"))
+        }
         let source = UnsafeBufferPointer(start: memory.assumingMemoryBound(to: UInt8.self), count: count)
         return orientation.apply(to: Picture(unchecked: flattened(source, bands: bands), width: width, height: height))
     }
@@ -104,7 +108,9 @@ struct VipsDecoder {
     private func failure() -> PictureError {
         let text = VipsRuntime.takeError()
         let lower = text.lowercased()
-        if ["truncated", "premature end", "end of file", "end of stream", "eof", "unexpected end", "not enough", "read error"].contains(where: lower.contains) {
+        if ["truncated", "premature end", "end of file", "end of stream", "eof", "unexpected end", "not enough", "read error"].contains(
+            where: lower.contains)
+        {
             return PictureError(.truncated(format, text))
         }
         if ["unsupported", "not supported", "no decoding plugin", "not implemented", "class \"heifload"].contains(where: lower.contains) {

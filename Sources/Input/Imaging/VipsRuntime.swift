@@ -73,7 +73,8 @@ final class VipsHandle {
     var interpretation: VipsInterpretation { vips_image_get_interpretation(pointer) }
 
     /// The image that an operation makes of this one, nil when it fails.
-    func map(_ operation: (UnsafeMutablePointer<VipsImage>, UnsafeMutablePointer<UnsafeMutablePointer<VipsImage>?>) -> Int32) -> VipsHandle? {
+    func map(_ operation: (UnsafeMutablePointer<VipsImage>, UnsafeMutablePointer<UnsafeMutablePointer<VipsImage>?>) -> Int32) -> VipsHandle?
+    {
         var result: UnsafeMutablePointer<VipsImage>?
         guard operation(pointer, &result) == 0, let result else { return nil }
         return VipsHandle(result)

@@ -40,7 +40,11 @@ struct XMLScanner {
         }
         while at < bytes.count {
             if bytes[at] != 0x3C { return text() }
-            if matches("<!--") { guard skip(past: "-->") else { return nil } } else if matches("<![CDATA[") { return characterData() } else if matches("<?") {
+            if matches("<!--") {
+                guard skip(past: "-->") else { return nil }
+            } else if matches("<![CDATA[") {
+                return characterData()
+            } else if matches("<?") {
                 guard skip(past: "?>") else { return nil }
             } else if matches("<!") {
                 guard skipDeclaration() else { return nil }

@@ -49,7 +49,9 @@ struct AddedVocabulary: Sendable {
             var text = AlignedText(token.content)
             normalizer?.apply(to: &text)
             hasNormalized = true
-            if normalized.node(after: Array(text.slice)).map({ normalized.value(at: $0) < 0 }) ?? true { normalized.insert(text.slice, value: id) }
+            if normalized.node(after: Array(text.slice)).map({ normalized.value(at: $0) < 0 }) ?? true {
+                normalized.insert(text.slice, value: id)
+            }
         } else {
             hasRaw = true
             if raw.node(after: token.content).map({ raw.value(at: $0) < 0 }) ?? true { raw.insert(token.content, value: id) }
@@ -58,7 +60,9 @@ struct AddedVocabulary: Sendable {
 
     func splitRaw(_ text: AlignedText) -> [(text: AlignedText, id: Int32?)] { hasRaw ? split(text, raw) : [(text, nil)] }
 
-    func splitNormalized(_ text: AlignedText) -> [(text: AlignedText, id: Int32?)] { hasNormalized ? split(text, normalized) : [(text, nil)] }
+    func splitNormalized(_ text: AlignedText) -> [(text: AlignedText, id: Int32?)] {
+        hasNormalized ? split(text, normalized) : [(text, nil)]
+    }
 
     private func split(_ text: AlignedText, _ trie: ByteTrie) -> [(text: AlignedText, id: Int32?)] {
         var parts: [(text: AlignedText, id: Int32?)] = []

@@ -198,7 +198,8 @@ extension Decoder {
         case "Replace": return .replace(try field["pattern"].pattern(), content: try field["content"].utf8())
         case "CTC":
             return .ctc(
-                pad: try field["pad_token"].utf8(), delimiter: try field["word_delimiter_token"].utf8(), cleanup: try field["cleanup"].bool())
+                pad: try field["pad_token"].utf8(), delimiter: try field["word_delimiter_token"].utf8(),
+                cleanup: try field["cleanup"].bool())
         case "Sequence":
             var steps: [Decoder] = []
             for child in try field.children("decoders") {

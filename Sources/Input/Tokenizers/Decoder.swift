@@ -81,7 +81,8 @@ indirect enum Decoder: Sendable {
     }
 
     private static let englishCleanup: [([UInt8], [UInt8])] = [
-        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"),
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"),
+        (" 's", "'s"),
         (" 've", "'ve"), (" 're", "'re"),
     ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
@@ -133,7 +134,9 @@ indirect enum Decoder: Sendable {
     }
 
     private static func trimmed(_ token: [UInt8]) -> [UInt8] {
-        func isSpace(_ scalar: Unicode.Scalar) -> Bool { UnicodeProperties.isWhitespace(scalar.value) || (0x1C...0x1F).contains(scalar.value) }
+        func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+            UnicodeProperties.isWhitespace(scalar.value) || (0x1C...0x1F).contains(scalar.value)
+        }
         let scalars = String(decoding: token, as: UTF8.self).unicodeScalars
         let kept = scalars.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
         return Array(String(String.UnicodeScalarView(kept)).utf8)

@@ -66,7 +66,11 @@ struct JSONValue: Sendable {
     func appendText(to out: inout [UInt8]) {
         let node = node
         let range = Int(node.start)..<Int(node.end)
-        if node.kind == .string { out.append(contentsOf: document.bytes[range]) } else { JSONText.unescape(document.bytes[range], into: &out) }
+        if node.kind == .string {
+            out.append(contentsOf: document.bytes[range])
+        } else {
+            JSONText.unescape(document.bytes[range], into: &out)
+        }
     }
 
     /// An integer without fraction or exponent.
@@ -179,7 +183,9 @@ enum JSONText {
             let (product, overflow) = significand.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(UInt64(byte &- 48))
             full = full || overflow || carry
-            if full { exponent += fraction ? 0 : 1 } else {
+            if full {
+                exponent += fraction ? 0 : 1
+            } else {
                 significand = sum
                 exponent -= fraction ? 1 : 0
             }

@@ -154,7 +154,9 @@ struct JSONParser {
         position += 1
         var count: UInt32 = 0
         skipSpace()
-        if position < bytes.count, bytes[position] == UInt8(ascii: "]") { position += 1 } else {
+        if position < bytes.count, bytes[position] == UInt8(ascii: "]") {
+            position += 1
+        } else {
             while true {
                 try value(depth: depth + 1)
                 count += 1
@@ -171,7 +173,9 @@ struct JSONParser {
         position += 1
         var count: UInt32 = 0
         skipSpace()
-        if position < bytes.count, bytes[position] == UInt8(ascii: "}") { position += 1 } else {
+        if position < bytes.count, bytes[position] == UInt8(ascii: "}") {
+            position += 1
+        } else {
             while true {
                 skipSpace()
                 guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw failure("expected a member's name") }

@@ -28,7 +28,9 @@ extension Model {
     /// An object from token to id.
     static func vocabulary(_ field: JSONField) throws(TokenizerError) -> ByteVocabulary {
         let entries = try field.object()
-        guard entries.count <= Limits.vocabularyEntries else { throw field.error("\(entries.count) entries; at most \(Limits.vocabularyEntries) are read") }
+        guard entries.count <= Limits.vocabularyEntries else {
+            throw field.error("\(entries.count) entries; at most \(Limits.vocabularyEntries) are read")
+        }
         var vocabulary = ByteVocabulary(capacity: entries.count)
         var text: [UInt8] = []
         try entries.forEachMember { (key, value) throws(TokenizerError) in
@@ -45,7 +47,8 @@ extension Model {
 
     private static func index(_ vocabulary: inout ByteVocabulary, _ field: JSONField) throws(TokenizerError) {
         if let (first, second, id) = vocabulary.indexIDs() {
-            throw field.error("id \(id) belongs to both \(String(decoding: first, as: UTF8.self)) and \(String(decoding: second, as: UTF8.self))")
+            throw field.error(
+                "id \(id) belongs to both \(String(decoding: first, as: UTF8.self)) and \(String(decoding: second, as: UTF8.self))")
         }
     }
 
@@ -56,20 +59,25 @@ extension Model {
             guard rate == 0 else { throw dropout.error("\(rate): dropout makes tokenisation random and is not supported") }
         }
         let options = BPEModel.Options(
-            unknown: try field["unk_token"].utf8(default: nil), continuingPrefix: try field["continuing_subword_prefix"].utf8(default: []) ?? [],
+            unknown: try field["unk_token"].utf8(default: nil),
+            continuingPrefix: try field["continuing_subword_prefix"].utf8(default: []) ?? [],
             endSuffix: try field["end_of_word_suffix"].utf8(default: []) ?? [], fusesUnknown: try field["fuse_unk"].bool(default: false),
             byteFallback: try field["byte_fallback"].bool(default: false), ignoresMerges: try field["ignore_merges"].bool(default: false))
         let vocabulary = try vocabulary(field["vocab"])
         let list = field["merges"]
         guard let merges = list.value, merges.kind == .array else { throw list.error("missing; expected an array of merges") }
-        guard merges.count <= Limits.vocabularyEntries else { throw list.error("\(merges.count) merges; at most \(Limits.vocabularyEntries) are read") }
+        guard merges.count <= Limits.vocabularyEntries else {
+            throw list.error("\(merges.count) merges; at most \(Limits.vocabularyEntries) are read")
+        }
         var builder = BPEMergeBuilder(vocabulary, capacity: merges.count, prefix: options.continuingPrefix.count, file: field.file)
         try merges.forEach { (merge) throws(TokenizerError) in
             if merge.kind == .array {
                 // Two strings are the two nodes after their array.
                 let left = JSONValue(document: merge.document, index: merge.index + 1)
                 let right = JSONValue(document: merge.document, index: merge.index + 2)
-                guard merge.count == 2, left.isString, right.isString else { throw list.error("merge \(builder.count) is not a pair of strings") }
+                guard merge.count == 2, left.isString, right.isString else {
+                    throw list.error("merge \(builder.count) is not a pair of strings")
+                }
                 builder.begin()
                 left.appendText(to: &builder.text)
                 builder.separate()
@@ -88,7 +96,9 @@ extension Model {
     private static func unigram(_ field: JSONField) throws(TokenizerError) -> UnigramModel {
         let list = field["vocab"]
         guard let entries = list.value, entries.kind == .array else { throw list.error("missing; expected an array of [piece, score]") }
-        guard entries.count <= Limits.vocabularyEntries else { throw list.error("\(entries.count) entries; at most \(Limits.vocabularyEntries) are read") }
+        guard entries.count <= Limits.vocabularyEntries else {
+            throw list.error("\(entries.count) entries; at most \(Limits.vocabularyEntries) are read")
+        }
         var vocabulary = ByteVocabulary(capacity: entries.count)
         var scores: [Double] = []
         var repeated: [Int32: [UInt8]] = [:]
@@ -98,7 +108,9 @@ extension Model {
             let id = Int32(scores.count)
             guard entry.kind == .array, entry.count == 2 else { throw list.error("entry \(id) is not [piece, score]") }
             let piece = JSONValue(document: entry.document, index: entry.index + 1)
-            guard piece.isString, let value = JSONValue(document: entry.document, index: entry.index + 2).double else { throw list.error("entry \(id) is not [piece, score]") }
+            guard piece.isString, let value = JSONValue(document: entry.document, index: entry.index + 2).double else {
+                throw list.error("entry \(id) is not [piece, score]")
+            }
             text.removeAll(keepingCapacity: true)
             piece.appendText(to: &text)
             let earlier = vocabulary.id(of: text)
@@ -140,7 +152,9 @@ struct BPEMergeBuilder {
     /// Finishes a merge written as "left right".
     mutating func splitAtSpace(_ field: String) throws(TokenizerError) {
         guard let space = text.firstIndex(of: 32), text.lastIndex(of: 32) == space else {
-            throw TokenizerError(file: file, field: "\(field)[\(count)]", "\"\(String(decoding: text, as: UTF8.self))\" is not two tokens with one space between")
+            throw TokenizerError(
+                file: file, field: "\(field)[\(count)]",
+                "\"\(String(decoding: text, as: UTF8.self))\" is not two tokens with one space between")
         }
         text.remove(at: space)
         middle = space

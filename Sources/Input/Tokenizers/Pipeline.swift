@@ -20,7 +20,11 @@ struct Pipeline: Sendable {
             var text = part
             normalizer?.apply(to: &text)
             for (piece, id) in added.splitNormalized(text) {
-                if let id { append(piece, id, offsets, type, to: &encoding) } else { encode(piece, &work, &tokens, offsets, type, to: &encoding) }
+                if let id {
+                    append(piece, id, offsets, type, to: &encoding)
+                } else {
+                    encode(piece, &work, &tokens, offsets, type, to: &encoding)
+                }
             }
         }
         return encoding
@@ -38,7 +42,8 @@ struct Pipeline: Sendable {
                 let range = piece.original(token.lower, token.upper) ?? token.lower..<max(token.lower, token.upper)
                 let text: String
                 if token.showsText, token.upper <= piece.count {
-                    text = String(decoding: piece.slice[piece.range.lowerBound + token.lower..<piece.range.lowerBound + token.upper], as: UTF8.self)
+                    text = String(
+                        decoding: piece.slice[piece.range.lowerBound + token.lower..<piece.range.lowerBound + token.upper], as: UTF8.self)
                 } else {
                     text = String(decoding: model.text(of: token.id) ?? [], as: UTF8.self)
                 }

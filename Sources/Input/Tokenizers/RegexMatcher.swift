@@ -212,7 +212,8 @@ package struct RegexMatcher {
         case .lineStart: position == 0 || bytes[position - 1] == 10 && position < bytes.count
         case .lineEnd: position == bytes.count || bytes[position] == 10
         case .wordBoundary, .notWordBoundary:
-            (isWord(scalarBefore(position)) != isWord(position < bytes.count ? scalar(at: position).scalar : nil)) == (anchor == .wordBoundary)
+            (isWord(scalarBefore(position)) != isWord(position < bytes.count ? scalar(at: position).scalar : nil))
+                == (anchor == .wordBoundary)
         }
     }
 }

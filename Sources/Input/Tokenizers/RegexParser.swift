@@ -88,11 +88,15 @@ package struct RegexParser {
         guard peek() == "{", let closing = pattern[position...].firstIndex(of: UInt32(UInt8(ascii: "}"))) else { return nil }
         let body = String(String.UnicodeScalarView(pattern[(position + 1)..<closing].compactMap(Unicode.Scalar.init)))
         let bounds = body.split(separator: ",", omittingEmptySubsequences: false)
-        guard bounds.count <= 2, body.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ",") }), body.contains(where: \.isNumber) else { return nil }
+        guard bounds.count <= 2, body.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ",") }), body.contains(where: \.isNumber) else {
+            return nil
+        }
         position = closing + 1
         guard let minimum = Int(bounds[0].isEmpty ? "0" : bounds[0]) else { throw failure("a repetition count too large") }
         let maximum: Int? = bounds.count == 1 ? minimum : bounds[1].isEmpty ? nil : Int(bounds[1]) ?? Int.max
-        guard minimum <= 1000, (maximum ?? minimum) <= 1000, (maximum ?? minimum) >= minimum else { throw failure("a repetition outside 0...1000") }
+        guard minimum <= 1000, (maximum ?? minimum) <= 1000, (maximum ?? minimum) >= minimum else {
+            throw failure("a repetition outside 0...1000")
+        }
         return (minimum, maximum)
     }
 
@@ -252,8 +256,10 @@ package struct RegexParser {
     }
 
     private static let longNames = [
-        "letter": "l", "lowercaseletter": "ll", "uppercaseletter": "lu", "titlecaseletter": "lt", "modifierletter": "lm", "otherletter": "lo",
-        "mark": "m", "nonspacingmark": "mn", "spacingmark": "mc", "enclosingmark": "me", "number": "n", "decimalnumber": "nd", "digit": "nd",
+        "letter": "l", "lowercaseletter": "ll", "uppercaseletter": "lu", "titlecaseletter": "lt", "modifierletter": "lm",
+        "otherletter": "lo",
+        "mark": "m", "nonspacingmark": "mn", "spacingmark": "mc", "enclosingmark": "me", "number": "n", "decimalnumber": "nd",
+        "digit": "nd",
         "letternumber": "nl", "othernumber": "no", "punctuation": "p", "punct": "p", "symbol": "s", "separator": "z",
         "spaceseparator": "zs", "other": "c", "control": "cc", "format": "cf",
     ]
@@ -263,7 +269,9 @@ package struct RegexParser {
         let short = longNames[name] ?? name
         guard short.count <= 2, !short.isEmpty else { return nil }
         var mask: UInt32 = 0
-        for (index, category) in UnicodeProperties.categories.enumerated() where category.lowercased().hasPrefix(short) { mask |= 1 << UInt32(index) }
+        for (index, category) in UnicodeProperties.categories.enumerated() where category.lowercased().hasPrefix(short) {
+            mask |= 1 << UInt32(index)
+        }
         return mask == 0 ? nil : mask
     }
 

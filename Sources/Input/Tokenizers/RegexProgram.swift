@@ -82,7 +82,9 @@ package struct RegexProgram: Sendable {
         for jump in jumps { instructions[jump] = .jump(instructions.count) }
     }
 
-    private mutating func emit(_ body: RegexParser.Node, _ minimum: Int, _ maximum: Int?, _ mode: RegexParser.Mode) throws(RegexParser.Failure) {
+    private mutating func emit(
+        _ body: RegexParser.Node, _ minimum: Int, _ maximum: Int?, _ mode: RegexParser.Mode
+    ) throws(RegexParser.Failure) {
         if mode == .possessive {
             return try emit(.atomic(.repetition(body, minimum: minimum, maximum: maximum, .greedy)))
         }

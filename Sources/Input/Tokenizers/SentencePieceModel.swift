@@ -35,7 +35,9 @@ struct SentencePieceModel: Sendable {
     init(_ bytes: [UInt8], file: String) throws(TokenizerError) {
         textual = ByteVocabulary(capacity: bytes.count / 20)
         trie = ByteTrie(capacity: bytes.count / 8)
-        guard bytes.count <= Limits.fileBytes else { throw TokenizerError(file: file, "\(bytes.count) bytes; at most \(Limits.fileBytes) are read") }
+        guard bytes.count <= Limits.fileBytes else {
+            throw TokenizerError(file: file, "\(bytes.count) bytes; at most \(Limits.fileBytes) are read")
+        }
         do throws(ProtobufReader.Malformed) {
             try read(bytes)
         } catch {
@@ -114,7 +116,9 @@ struct SentencePieceModel: Sendable {
                 trie.insert(piece, value: Int32(id))
                 if types[id] == .userDefined { symbols.append(piece) }
             case .unknown, .control, .byte:
-                guard reserved.updateValue(Int32(id), forKey: piece) == nil else { throw failure(id, "\(String(decoding: piece, as: UTF8.self)) is already defined") }
+                guard reserved.updateValue(Int32(id), forKey: piece) == nil else {
+                    throw failure(id, "\(String(decoding: piece, as: UTF8.self)) is already defined")
+                }
                 if types[id] == .unknown {
                     guard unknownID < 0 else { throw failure(id, "a second unknown piece") }
                     unknownID = Int32(id)
@@ -126,15 +130,23 @@ struct SentencePieceModel: Sendable {
             }
         }
         guard unknownID >= 0 else { throw TokenizerError(file: file, field: "pieces", "none is of the type unknown") }
-        for byte in 0..<256 { fallbackIDs[byte] = reserved[ByteFallback.spelling(UInt8(byte))].flatMap { types[Int($0)] == .byte ? $0 : nil } ?? -1 }
-        if specification.byteFallback, fallbackIDs.contains(-1) { throw TokenizerError(file: file, field: "pieces", "byte fallback without all 256 byte pieces") }
+        for byte in 0..<256 {
+            fallbackIDs[byte] = reserved[ByteFallback.spelling(UInt8(byte))].flatMap { types[Int($0)] == .byte ? $0 : nil } ?? -1
+        }
+        if specification.byteFallback, fallbackIDs.contains(-1) {
+            throw TokenizerError(file: file, field: "pieces", "byte fallback without all 256 byte pieces")
+        }
         if !symbols.isEmpty {
             var matcher = ByteTrie(capacity: symbols.count * 8)
             for symbol in symbols { matcher.insert(symbol, value: 0) }
             userDefined = matcher
         }
         try normalizer.prepare(spaceIsSuffix: specification.spaceIsSuffix, userDefined: userDefined, file: file)
-        if denormalizer?.hasCharsmap == true { try denormalizer?.prepare(spaceIsSuffix: false, userDefined: nil, file: file) } else { denormalizer = nil }
+        if denormalizer?.hasCharsmap == true {
+            try denormalizer?.prepare(spaceIsSuffix: false, userDefined: nil, file: file)
+        } else {
+            denormalizer = nil
+        }
     }
 
     func id(of piece: [UInt8]) -> Int32? {
@@ -161,7 +173,9 @@ struct SentencePieceModel: Sendable {
                 for position in range {
                     let isLast = position == range.upperBound - 1
                     let byteID = fallbackIDs[Int(normalized[position])]
-                    append(byteID, pieces[Int(byteID)][...], offsets.unclipped(isLast ? span : span.lowerBound..<span.lowerBound), type, to: &out)
+                    append(
+                        byteID, pieces[Int(byteID)][...], offsets.unclipped(isLast ? span : span.lowerBound..<span.lowerBound), type,
+                        to: &out)
                 }
             } else if isUnknown, wasUnknown, let last = out.offsets.last {
                 out.tokens[out.count - 1] += String(decoding: normalized[range], as: UTF8.self)

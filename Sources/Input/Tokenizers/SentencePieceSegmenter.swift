@@ -69,7 +69,8 @@ enum SentencePieceSegmenter {
         var halves: [ArraySlice<UInt8>: Int] = [:]
         func offer(_ left: Int, _ right: Int) {
             guard left >= 0, right >= 0, !symbols[left].isFrozen, !symbols[right].isFrozen else { return }
-            let range = symbols[left].range.lowerBound..<symbols[left].range.lowerBound + symbols[left].range.count + symbols[right].range.count
+            let range =
+                symbols[left].range.lowerBound..<symbols[left].range.lowerBound + symbols[left].range.count + symbols[right].range.count
             let id = model.textual.id(of: text[range])
             guard id >= 0 else { return }
             push(Pair(left: left, right: right, score: model.scores[Int(id)], size: range.count), &heap)
@@ -103,7 +104,8 @@ enum SentencePieceSegmenter {
                 let symbol = model.userDefined?.longest(bytes, from: start, end: bytes.count)
                 let end = symbol?.end ?? min(start + UTF8Text.length(leading: bytes[start]), bytes.count)
                 let index = symbols.count
-                symbols.append(Symbol(range: start..<end, previous: index - 1, next: end == bytes.count ? -1 : index + 1, isFrozen: symbol != nil))
+                symbols.append(
+                    Symbol(range: start..<end, previous: index - 1, next: end == bytes.count ? -1 : index + 1, isFrozen: symbol != nil))
                 start = end
             }
         }

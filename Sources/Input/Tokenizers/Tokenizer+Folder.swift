@@ -1,7 +1,7 @@
 #if canImport(FoundationEssentials)
-import FoundationEssentials
+    import FoundationEssentials
 #else
-import Foundation
+    import Foundation
 #endif
 
 /// What `tokenizer_config.json` and `special_tokens_map.json` say.
@@ -69,7 +69,9 @@ extension Tokenizer {
             if let (bytes, file) = try read(folder, name) { return try sentencePiece(bytes, settings, file) }
         }
         if let (vocabulary, file) = try read(folder, "vocab.json") {
-            guard let (merges, mergesFile) = try read(folder, "merges.txt") else { throw TokenizerError(file: folder.path, "has vocab.json but no merges.txt") }
+            guard let (merges, mergesFile) = try read(folder, "merges.txt") else {
+                throw TokenizerError(file: folder.path, "has vocab.json but no merges.txt")
+            }
             let table = try Self.vocabulary(vocabulary, file)
             if isCLIP(settings, table) { return try clip(table, merges, settings, mergesFile) }
             return try gpt2(table, merges, addPrefixSpace: settings.addPrefixSpace ?? false, settings, mergesFile)
@@ -78,7 +80,8 @@ extension Tokenizer {
         if let (bytes, file) = try read(folder, "bpe_simple_vocab_16e6.txt") { return try clip(merges: bytes, file: file) }
         throw TokenizerError(
             file: folder.path,
-            "holds none of tokenizer.json, spiece.model, tokenizer.model, sentencepiece.bpe.model, vocab.json, vocab.txt, bpe_simple_vocab_16e6.txt")
+            "holds none of tokenizer.json, spiece.model, tokenizer.model, sentencepiece.bpe.model, vocab.json, vocab.txt, bpe_simple_vocab_16e6.txt"
+        )
     }
 
     private static func sentencePiece(_ bytes: [UInt8], _ settings: LegacySettings, _ file: String) throws(TokenizerError) -> Tokenizer {

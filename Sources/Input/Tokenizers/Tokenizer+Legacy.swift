@@ -44,7 +44,9 @@ extension Tokenizer {
         try Model.vocabulary(JSONField(JSONDocument(json, file: file).root, path: "", file: file))
     }
 
-    static func clip(_ vocabulary: ByteVocabulary, _ merges: [UInt8], _ settings: LegacySettings, _ file: String) throws(TokenizerError) -> Tokenizer {
+    static func clip(
+        _ vocabulary: ByteVocabulary, _ merges: [UInt8], _ settings: LegacySettings, _ file: String
+    ) throws(TokenizerError) -> Tokenizer {
         try clip(vocabulary, merges, Lines.merges(merges, skipHeading: false, limit: Limits.vocabularyEntries, file: file), settings, file)
     }
 
@@ -58,7 +60,8 @@ extension Tokenizer {
         let pattern = try builtIn(#"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"#)
         let splitter = PreTokenizer.sequence([.split(pattern, .removed, invert: true), .byteLevel(addPrefixSpace: false, useRegex: true)])
         let roles = [
-            ("bos_token", "<|startoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>"), ("pad_token", "<|endoftext|>"),
+            ("bos_token", "<|startoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>"),
+            ("pad_token", "<|endoftext|>"),
         ]
         var tokenizer = assemble(model, normalizer, splitter, settings, roles)
         let begin = try tokenizer.required(settings.token("bos_token") ?? "<|startoftext|>", file)
@@ -79,7 +82,8 @@ extension Tokenizer {
         _ vocabulary: ByteVocabulary, _ merges: [UInt8], addPrefixSpace: Bool, _ settings: LegacySettings, _ file: String
     ) throws(TokenizerError) -> Tokenizer {
         let lines = try Lines.merges(merges, skipHeading: false, limit: Limits.vocabularyEntries, file: file)
-        let model = Model.bpe(BPEModel(vocabulary: vocabulary, merges: try Lines.table(merges, lines, vocabulary, file), options: BPEModel.Options()))
+        let model = Model.bpe(
+            BPEModel(vocabulary: vocabulary, merges: try Lines.table(merges, lines, vocabulary, file), options: BPEModel.Options()))
         let roles = [("bos_token", "<|endoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")]
         var tokenizer = assemble(model, nil, .byteLevel(addPrefixSpace: addPrefixSpace, useRegex: true), settings, roles)
         tokenizer.postProcessor = .byteLevel(trimsOffsets: false, prefixSpace: true)
@@ -105,24 +109,33 @@ extension Tokenizer {
     static func bert(vocabulary: [UInt8], _ settings: LegacySettings, _ file: String) throws(TokenizerError) -> Tokenizer {
         guard vocabulary.withUnsafeBufferPointer(UTF8Text.isValid) else { throw TokenizerError(file: file, "is not valid UTF-8") }
         let lines = Lines.split(vocabulary)
-        guard lines.count <= Limits.vocabularyEntries else { throw TokenizerError(file: file, "\(lines.count) lines; at most \(Limits.vocabularyEntries) are read") }
+        guard lines.count <= Limits.vocabularyEntries else {
+            throw TokenizerError(file: file, "\(lines.count) lines; at most \(Limits.vocabularyEntries) are read")
+        }
         var table = ByteVocabulary(capacity: lines.count)
         for (id, line) in lines.enumerated() { table.insert(Array(vocabulary[line]), id: Int32(id)) }
-        if let (first, _, id) = table.indexIDs() { throw TokenizerError(file: file, "line \(id + 1): \(String(decoding: first, as: UTF8.self)) shares its id") }
+        if let (first, _, id) = table.indexIDs() {
+            throw TokenizerError(file: file, "line \(id + 1): \(String(decoding: first, as: UTF8.self)) shares its id")
+        }
         let unknown = settings.token("unk_token") ?? "[UNK]"
         let unknownID = table.id(of: Array(unknown.utf8))
         guard unknownID >= 0 else { throw TokenizerError(file: file, "the unknown token \(unknown) is missing") }
-        let model = Model.wordPiece(WordPieceModel(vocabulary: table, unknownID: unknownID, prefix: Array("##".utf8), maximumCharacters: 100))
+        let model = Model.wordPiece(
+            WordPieceModel(vocabulary: table, unknownID: unknownID, prefix: Array("##".utf8), maximumCharacters: 100))
         let lowercase = settings.lowercase ?? true
         let normalizer = Normalizer.bert(
-            cleanText: true, chineseChars: settings.chineseCharacters ?? true, stripAccents: settings.stripAccents ?? lowercase, lowercase: lowercase)
-        let roles = [("unk_token", "[UNK]"), ("sep_token", "[SEP]"), ("pad_token", "[PAD]"), ("cls_token", "[CLS]"), ("mask_token", "[MASK]")]
+            cleanText: true, chineseChars: settings.chineseCharacters ?? true, stripAccents: settings.stripAccents ?? lowercase,
+            lowercase: lowercase)
+        let roles = [
+            ("unk_token", "[UNK]"), ("sep_token", "[SEP]"), ("pad_token", "[PAD]"), ("cls_token", "[CLS]"), ("mask_token", "[MASK]"),
+        ]
         var tokenizer = assemble(model, normalizer, .bert, settings, roles)
         let start = try tokenizer.required(settings.token("cls_token") ?? "[CLS]", file)
         let end = try tokenizer.required(settings.token("sep_token") ?? "[SEP]", file)
         let opening = PostProcessor.Piece.special([(start.1, start.0)], type: 0)
         let first: [PostProcessor.Piece] = [opening, .sequence(isPair: false, type: 0), .special([(end.1, end.0)], type: 0)]
-        tokenizer.postProcessor = .template(single: first, pair: first + [.sequence(isPair: true, type: 1), .special([(end.1, end.0)], type: 1)])
+        tokenizer.postProcessor = .template(
+            single: first, pair: first + [.sequence(isPair: true, type: 1), .special([(end.1, end.0)], type: 1)])
         tokenizer.decoder = .wordPiece(prefix: Array("##".utf8), cleanup: true)
         return tokenizer
     }
@@ -157,7 +170,9 @@ extension Tokenizer {
     }
 
     private static func builtIn(_ pattern: String) throws(TokenizerError) -> RegexProgram {
-        do throws(RegexParser.Failure) { return try RegexProgram(pattern) } catch { throw TokenizerError(file: "built-in pattern", error.reason) }
+        do throws(RegexParser.Failure) { return try RegexProgram(pattern) } catch {
+            throw TokenizerError(file: "built-in pattern", error.reason)
+        }
     }
 
     private func required(_ token: String, _ file: String) throws(TokenizerError) -> (String, Int32) {
@@ -219,7 +234,9 @@ enum Lines {
 
     /// The lines of a file of merges that hold one, at most `limit` of them; nothing beyond the last is looked at.
     static func merges(_ bytes: [UInt8], skipHeading: Bool, limit: Int, file: String) throws(TokenizerError) -> [Range<Int>] {
-        guard bytes.count <= Limits.fileBytes else { throw TokenizerError(file: file, "\(bytes.count) bytes; at most \(Limits.fileBytes) are read") }
+        guard bytes.count <= Limits.fileBytes else {
+            throw TokenizerError(file: file, "\(bytes.count) bytes; at most \(Limits.fileBytes) are read")
+        }
         let lines = bytes.withUnsafeBufferPointer { bytes in
             var lines: [Range<Int>] = []
             var start = 0
@@ -238,7 +255,9 @@ enum Lines {
         return lines
     }
 
-    static func table(_ bytes: [UInt8], _ lines: [Range<Int>], _ vocabulary: ByteVocabulary, _ file: String) throws(TokenizerError) -> IntegerTable {
+    static func table(
+        _ bytes: [UInt8], _ lines: [Range<Int>], _ vocabulary: ByteVocabulary, _ file: String
+    ) throws(TokenizerError) -> IntegerTable {
         var builder = BPEMergeBuilder(vocabulary, capacity: lines.count, prefix: 0, file: file)
         for line in lines {
             builder.begin()

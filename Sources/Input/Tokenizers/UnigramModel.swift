@@ -80,7 +80,9 @@ struct UnigramModel: Sendable {
         best.append(contentsOf: repeatElement(Node(), count: bytes.count + 1))
         return best.withUnsafeMutableBufferPointer { best in
             func offer(_ end: Int, _ score: Double, _ start: Int, _ id: Int32) {
-                if best[end].start < 0 || score > best[end].score { best[end] = Node(score: score, start: Int32(truncatingIfNeeded: start), id: id) }
+                if best[end].start < 0 || score > best[end].score {
+                    best[end] = Node(score: score, start: Int32(truncatingIfNeeded: start), id: id)
+                }
             }
             var start = 0
             while start < bytes.count {

@@ -28,9 +28,11 @@ public enum Catalog {
 
     public static func family(of folder: ModelFolder) throws -> Family {
         guard let family = all.first(where: { $0.recognises(folder) }) else {
-            let found = folder.modelType.map { "its config.json says model_type \"\($0)\"" }
+            let found =
+                folder.modelType.map { "its config.json says model_type \"\($0)\"" }
                 ?? "it has no config.json with a model_type, and its tensors (\(folder.source.entries.prefix(3).map(\.name).joined(separator: ", ")) ...) are of no known layout"
-            throw CheckpointError.unreadable(file: folder.path, reason: "no family reads this model: \(found). Families: \(all.map(\.name).joined(separator: ", "))")
+            throw CheckpointError.unreadable(
+                file: folder.path, reason: "no family reads this model: \(found). Families: \(all.map(\.name).joined(separator: ", "))")
         }
         return family
     }

@@ -24,7 +24,8 @@ extension JSONValue {
     /// The same text for equal values, whatever the order of members.
     fileprivate var canonicalText: String {
         switch self {
-        case let .object(members): "{" + members.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value.canonicalText)" }.joined(separator: ",") + "}"
+        case let .object(members):
+            "{" + members.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value.canonicalText)" }.joined(separator: ",") + "}"
         case let .array(elements): "[" + elements.map(\.canonicalText).joined(separator: ",") + "]"
         default: "\(self)"
         }

@@ -62,7 +62,8 @@ public struct ModelFolder: Sendable {
     /// The configuration, which must be there.
     public func requireConfig() throws -> ConfigReader {
         guard let config else {
-            throw CheckpointError.unreadable(file: path + "/config.json", reason: "no such file; a Hugging Face folder has it beside the weights")
+            throw CheckpointError.unreadable(
+                file: path + "/config.json", reason: "no such file; a Hugging Face folder has it beside the weights")
         }
         return config
     }

@@ -30,7 +30,9 @@ extension Library {
                 let ids = pictures[start..<min(pictures.count, start + Self.exportedAtOnce)].map(\.id)
                 let stored = try index.vectors(ids: ids)
                 // A picture removed meanwhile would shift the rows.
-                guard stored.ids == ids else { throw LibraryError.storage(path: file, reason: "the library changed while it was exported; try again") }
+                guard stored.ids == ids else {
+                    throw LibraryError.storage(path: file, reason: "the library changed while it was exported; try again")
+                }
                 try writer.append(stored.vectors, ids: ids)
             }
             try writer.finish()

@@ -12,10 +12,13 @@ extension Library {
             let files = try database.read { try $0.shown(part.map(\.content), condition) }
             for item in part {
                 guard let rows = files[item.content], let first = rows.first else { continue }
-                found.append(SearchHit(
-                    rank: found.count + 1, path: first.path, score: item.score, similarity: item.similarity, vectorRank: item.vectorRank,
-                    textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore, title: first.title, width: first.width,
-                    height: first.height, copies: rows.dropFirst().map(\.path)))
+                found.append(
+                    SearchHit(
+                        rank: found.count + 1, path: first.path, score: item.score, similarity: item.similarity,
+                        vectorRank: item.vectorRank,
+                        textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore, title: first.title,
+                        width: first.width,
+                        height: first.height, copies: rows.dropFirst().map(\.path)))
                 if found.count == limit { break }
             }
         }

@@ -113,7 +113,8 @@ extension Library {
 
     private static func json(_ progress: IndexProgress) -> String {
         let counts = [
-            ("found", progress.found), ("embedded", progress.embedded), ("unchanged", progress.unchanged), ("duplicates", progress.duplicates),
+            ("found", progress.found), ("embedded", progress.embedded), ("unchanged", progress.unchanged),
+            ("duplicates", progress.duplicates),
             ("moved", progress.moved), ("failed", progress.failed), ("missing", progress.missing), ("unreachable", progress.unreachable),
         ]
         return "{" + counts.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
@@ -123,16 +124,21 @@ extension Library {
     /// rows whose vector is gone are forgotten, so that the picture is embedded again.
     func reconcile(_ identity: IdentityRow, _ index: any NearestNeighborIndex) throws(LibraryError) {
         let stored: [Int64]
-        do { stored = try index.ids() } catch { throw LibraryError(vectors: error, identity: identity.identity, path: indexes.path(identity)) }
+        do { stored = try index.ids() } catch {
+            throw LibraryError(vectors: error, identity: identity.identity, path: indexes.path(identity))
+        }
         let known = try database.read { database in
-            try Int64.fetchAll(database, sql: "SELECT content_id FROM vector WHERE identity_id = ? ORDER BY content_id", arguments: [identity.id])
+            try Int64.fetchAll(
+                database, sql: "SELECT content_id FROM vector WHERE identity_id = ? ORDER BY content_id", arguments: [identity.id])
         }
         guard stored != known else { return }
         let (storedSet, knownSet) = (IDSet(stored), IDSet(known))
         let orphans = storedSet.subtracting(knownSet).sorted
         let lost = knownSet.subtracting(storedSet).sorted
         if !orphans.isEmpty {
-            do { try index.remove(ids: orphans) } catch { throw LibraryError(vectors: error, identity: identity.identity, path: indexes.path(identity)) }
+            do { try index.remove(ids: orphans) } catch {
+                throw LibraryError(vectors: error, identity: identity.identity, path: indexes.path(identity))
+            }
         }
         guard !lost.isEmpty else { return }
         try database.write { database in

@@ -124,7 +124,10 @@ extension Library {
                 let index = try indexes.open(row)
                 if let local = index as? LocalIndex { try local.verify() }
                 let (stored, id) = (IDSet(try index.ids()), row.id)
-                let known = IDSet(try database.read { try Int64.fetchAll($0, sql: "SELECT content_id FROM vector WHERE identity_id = ?", arguments: [id]) })
+                let known = IDSet(
+                    try database.read {
+                        try Int64.fetchAll($0, sql: "SELECT content_id FROM vector WHERE identity_id = ?", arguments: [id])
+                    })
                 let lost = known.subtracting(stored).count
                 let orphans = stored.subtracting(known).count
                 if lost > 0 { findings.append("\(lost) vectors of \(name) are gone; the next run embeds these pictures again") }
@@ -143,12 +146,16 @@ extension Database {
         var findings = report == ["ok"] ? [] : report.map { "the catalogue is damaged: \($0)" }
         let dangling = try Row.fetchAll(self, sql: "PRAGMA foreign_key_check").count
         if dangling > 0 { findings.append("\(dangling) rows of the catalogue refer to rows that are gone") }
-        let miscounted = try Int.fetchOne(
-            self,
-            sql: "SELECT COUNT(*) FROM content c WHERE files != (SELECT COUNT(*) FROM file WHERE content_id = c.id AND state = 'indexed')") ?? 0
+        let miscounted =
+            try Int.fetchOne(
+                self,
+                sql:
+                    "SELECT COUNT(*) FROM content c WHERE files != (SELECT COUNT(*) FROM file WHERE content_id = c.id AND state = 'indexed')"
+            ) ?? 0
         if miscounted > 0 { findings.append("\(miscounted) pictures have a wrong count of their files") }
-        let uncounted = try Int.fetchOne(
-            self, sql: "SELECT COUNT(*) FROM identity i WHERE vectors != (SELECT COUNT(*) FROM vector WHERE identity_id = i.id)") ?? 0
+        let uncounted =
+            try Int.fetchOne(
+                self, sql: "SELECT COUNT(*) FROM identity i WHERE vectors != (SELECT COUNT(*) FROM vector WHERE identity_id = i.id)") ?? 0
         if uncounted > 0 { findings.append("\(uncounted) embedders have a wrong count of their vectors") }
         return findings
     }

@@ -24,7 +24,9 @@ extension Library {
     ///
     /// - Parameter embedder: Needed for pictures outside the library. nil: words are text, pictures are looked up.
     public func search(_ query: Query, embedder: (any Embedder)? = nil) throws(LibraryError) -> [SearchHit] {
-        guard (1...Query.largestLimit).contains(query.limit) else { throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)") }
+        guard (1...Query.largestLimit).contains(query.limit) else {
+            throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)")
+        }
         guard query.textWeight >= 0, query.textWeight.isFinite else { throw .badQuery(reason: "the text weight must be 0 or more") }
         guard !query.terms.isEmpty || query.color != nil || query.filter != nil || query.folder != nil else {
             throw .badQuery(reason: "say what to look for: words, pictures, a colour or a filter")
@@ -54,9 +56,12 @@ extension Library {
     /// - Parameter includesCopies: Files with the same bytes come first, with similarity 1.
     /// - Throws: `.unknownPicture` for a file that isn't indexed.
     public func similar(
-        to path: FilePath, limit: Int = 20, filter: WhereFilter? = nil, folder: FilePath? = nil, minScore: Double? = nil, includesCopies: Bool = false
+        to path: FilePath, limit: Int = 20, filter: WhereFilter? = nil, folder: FilePath? = nil, minScore: Double? = nil,
+        includesCopies: Bool = false
     ) throws(LibraryError) -> [SearchHit] {
-        guard (1...Query.largestLimit).contains(limit) else { throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)") }
+        guard (1...Query.largestLimit).contains(limit) else {
+            throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)")
+        }
         let path = path.absolute()
         guard let stored = try storedVector(path) else { throw .unknownPicture(path: path.display) }
         let condition = CandidateCondition(Query(filter: filter, folder: folder?.absolute()))
@@ -69,12 +74,13 @@ extension Library {
             let own = try hits([ScoredContent(content: stored.content, score: 1, similarity: 1)], limit: 1, condition)
             if let first = own.first {
                 let matching = Set([first.path] + first.copies)
-                found = copies.filter { matching.contains($0.path) }.map { copy in
-                    var hit = first
-                    hit.path = copy.path
-                    hit.copies = []
-                    return hit
-                } + found
+                found =
+                    copies.filter { matching.contains($0.path) }.map { copy in
+                        var hit = first
+                        hit.path = copy.path
+                        hit.copies = []
+                        return hit
+                    } + found
             }
         }
         return found.prefix(limit).enumerated().map { place, hit in
@@ -109,7 +115,9 @@ extension Library {
         var sum = [Float](repeating: 0, count: identity.identity.dimension)
         for term in usable {
             let vector = try vector(term.subject, embedder, identity)
-            guard vector.count == sum.count else { throw .embedder(name: identity.identity.name, reason: "gave a vector of \(vector.count) numbers") }
+            guard vector.count == sum.count else {
+                throw .embedder(name: identity.identity.name, reason: "gave a vector of \(vector.count) numbers")
+            }
             for place in sum.indices { sum[place] += Float(term.weight) * vector[place] }
         }
         let length = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
@@ -117,11 +125,14 @@ extension Library {
         return Target(vector: sum.map { $0 / length }, identity: identity, weight: usable.reduce(0) { $0 + max(0, $1.weight) })
     }
 
-    private func vector(_ subject: QueryTerm.Subject, _ embedder: (any Embedder)?, _ identity: IdentityRow) throws(LibraryError) -> [Float] {
+    private func vector(_ subject: QueryTerm.Subject, _ embedder: (any Embedder)?, _ identity: IdentityRow) throws(LibraryError) -> [Float]
+    {
         switch subject {
         case .words(let words):
             guard let embedder else { throw .badQuery(reason: "words need an embedder to become a vector") }
-            do { return try embedder.embed(texts: [words]).floats() } catch { throw .embedder(name: embedder.identity.name, reason: "\(error)") }
+            do { return try embedder.embed(texts: [words]).floats() } catch {
+                throw .embedder(name: embedder.identity.name, reason: "\(error)")
+            }
         case .picture(let path):
             if let embedder { return try Self.embed(path, embedder) }
             guard let stored = try storedVector(path) else { throw .unknownPicture(path: path.display) }
@@ -159,14 +170,19 @@ extension Library {
     }
 
     /// Nearest contents that pass the condition and can be shown.
-    private func vectorHits(_ vector: [Float], _ identity: IdentityRow, _ condition: CandidateCondition, depth: Int) throws(LibraryError) -> [Hit] {
+    private func vectorHits(
+        _ vector: [Float], _ identity: IdentityRow, _ condition: CandidateCondition, depth: Int
+    ) throws(LibraryError) -> [Hit] {
         let index = try indexes.open(identity)
         let id = identity.id
         var filter: IDSet?
         var spare = 0
         if condition.isTrivial {
             let (dead, named) = try database.read { database in
-                (try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM content WHERE files = 0") ?? 0, try database.vectorCount(identity: id))
+                (
+                    try Int.fetchOne(database, sql: "SELECT COUNT(*) FROM content WHERE files = 0") ?? 0,
+                    try database.vectorCount(identity: id)
+                )
             }
             // A few vectors that mustn't show (deleted files, a broken-off batch) are cheaper to pass over than to filter out.
             spare = dead + max(0, index.count - named)

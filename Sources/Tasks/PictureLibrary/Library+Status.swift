@@ -18,7 +18,8 @@ extension Library {
             }
             return LibraryStatus(
                 path: path, roots: roots, files: try count("SELECT COUNT(*) FROM file WHERE state = 'indexed'"),
-                pictures: try count("SELECT COUNT(*) FROM content WHERE files > 0"), failed: try count("SELECT COUNT(*) FROM file WHERE state = 'failed'"),
+                pictures: try count("SELECT COUNT(*) FROM content WHERE files > 0"),
+                failed: try count("SELECT COUNT(*) FROM file WHERE state = 'failed'"),
                 missing: try count("SELECT COUNT(*) FROM file WHERE state = 'missing'"),
                 problems: try count("SELECT (SELECT COUNT(*) FROM file WHERE problem IS NOT NULL) + (SELECT COUNT(*) FROM folder_problem)"),
                 indexes: indexes, lastRun: try database.lastRun(), catalogueBytes: catalogueBytes)
@@ -61,11 +62,13 @@ extension Library {
 
 extension Database {
     fileprivate func lastRun() throws -> LibraryStatus.Run? {
-        let sql = "SELECT run.*, identity.name AS embedder FROM run LEFT JOIN identity ON identity.id = run.identity_id ORDER BY run.id DESC LIMIT 1"
+        let sql =
+            "SELECT run.*, identity.name AS embedder FROM run LEFT JOIN identity ON identity.id = run.identity_id ORDER BY run.id DESC LIMIT 1"
         return try Row.fetchOne(self, sql: sql).map { row in
             LibraryStatus.Run(
                 started: Date(timeIntervalSince1970: row["started_at"]),
-                ended: (row["ended_at"] as Double?).map { Date(timeIntervalSince1970: $0) }, outcome: row["outcome"], embedder: row["embedder"],
+                ended: (row["ended_at"] as Double?).map { Date(timeIntervalSince1970: $0) }, outcome: row["outcome"],
+                embedder: row["embedder"],
                 summary: row["summary"])
         }
     }
@@ -77,9 +80,11 @@ extension Database {
             """
         guard let row = try Row.fetchOne(self, sql: sql, arguments: [path.data]) else { return nil }
         let content: Int64? = row["content_id"]
-        let colors = try Row.fetchAll(self, sql: "SELECT rgb, share FROM color WHERE content_id = ? ORDER BY share DESC", arguments: [content])
+        let colors = try Row.fetchAll(
+            self, sql: "SELECT rgb, share FROM color WHERE content_id = ? ORDER BY share DESC", arguments: [content])
         let embedders = try String.fetchAll(
-            self, sql: "SELECT i.name FROM vector v JOIN identity i ON i.id = v.identity_id WHERE v.content_id = ? ORDER BY i.id", arguments: [content])
+            self, sql: "SELECT i.name FROM vector v JOIN identity i ON i.id = v.identity_id WHERE v.content_id = ? ORDER BY i.id",
+            arguments: [content])
         let copies = try content.map { try files(ofContent: $0).filter { $0.path != path && $0.state == .indexed }.map(\.path) } ?? []
         let problem = (row["problem"] as String?).flatMap(FileProblem.Kind.init).map { FileProblem($0, row["reason"] ?? "") }
         return PictureInfo(
@@ -89,7 +94,8 @@ extension Database {
             width: row["width"], height: row["height"], format: row["format"], taken: row["taken"], make: row["make"], model: row["model"],
             latitude: row["latitude"], longitude: row["longitude"], title: row["title"], description: row["description"],
             tags: PictureWords.tags(column: row["tags"]),
-            colors: colors.map { PictureInfo.DominantColor(hex: Self.hex($0["rgb"]), share: $0["share"]) }, embedders: embedders, copies: copies)
+            colors: colors.map { PictureInfo.DominantColor(hex: Self.hex($0["rgb"]), share: $0["share"]) }, embedders: embedders,
+            copies: copies)
     }
 
     private static func hex(_ rgb: Int) -> String {

@@ -26,9 +26,11 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .notALibrary(let path, let reason):
-            return "no picture library at \(path): \(reason). `sensorium index FOLDER` makes one; `--library DIR` or SENSORIUM_LIBRARY names another"
+            return
+                "no picture library at \(path): \(reason). `sensorium index FOLDER` makes one; `--library DIR` or SENSORIUM_LIBRARY names another"
         case .newerVersion(let path, let found, let supported):
-            return "the library at \(path) has version \(found), this program reads up to \(supported): use a newer sensorium or another --library"
+            return
+                "the library at \(path) has version \(found), this program reads up to \(supported): use a newer sensorium or another --library"
         case .damaged(let path, let reason):
             return "the library at \(path) is damaged (\(reason)): restore it from a backup, or move the folder away and index again; "
                 + "your pictures themselves are never changed"
@@ -60,7 +62,8 @@ extension LibraryError {
         case let error as WhereError: self = .badFilter(error)
         case let error as DatabaseError:
             switch error.resultCode {
-            case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT: self = .damaged(path: path, reason: error.message ?? "\(error.resultCode)")
+            case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT:
+                self = .damaged(path: path, reason: error.message ?? "\(error.resultCode)")
             case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked(path: path, pid: nil)
             // The extended code tells a full disk from a bad one.
             default: self = .storage(path: path, reason: "\(error.message ?? "SQLite failed") (\(error.extendedResultCode))")

@@ -39,11 +39,17 @@ struct LibraryFolder: Sendable {
     func prepare(create: Bool) throws(LibraryError) {
         let files = FileManager.default
         if !files.fileExists(atPath: versionFile) {
-            guard create else { throw .notALibrary(path: path.display, reason: path.isFolder ? "the folder has no library.json" : "no such folder") }
+            guard create else {
+                throw .notALibrary(path: path.display, reason: path.isFolder ? "the folder has no library.json" : "no such folder")
+            }
             try makeFolder(path.display)
             let present = (try? files.contentsOfDirectory(atPath: path.display)) ?? []
-            let foreign = present.filter { !["indexes", "lock", "catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"].contains($0) }
-            guard foreign.isEmpty else { throw .notALibrary(path: path.display, reason: "the folder holds other files, such as \(foreign[0])") }
+            let foreign = present.filter {
+                !["indexes", "lock", "catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"].contains($0)
+            }
+            guard foreign.isEmpty else {
+                throw .notALibrary(path: path.display, reason: "the folder holds other files, such as \(foreign[0])")
+            }
             try makeFolder(indexes)
             try write(Version(format: Self.format, version: Self.version))
         }
@@ -61,11 +67,15 @@ struct LibraryFolder: Sendable {
         } catch {
             throw .damaged(path: path.display, reason: "library.json can't be read")
         }
-        guard version.format == Self.format else { throw .notALibrary(path: path.display, reason: "library.json names the format \(version.format)") }
+        guard version.format == Self.format else {
+            throw .notALibrary(path: path.display, reason: "library.json names the format \(version.format)")
+        }
         guard version.version <= Self.version else {
             throw .newerVersion(path: path.display, found: version.version, supported: Self.version)
         }
-        guard version.version == Self.version else { throw .damaged(path: path.display, reason: "library.json names version \(version.version)") }
+        guard version.version == Self.version else {
+            throw .damaged(path: path.display, reason: "library.json names version \(version.version)")
+        }
     }
 
     private func makeFolder(_ path: String) throws(LibraryError) {
@@ -89,7 +99,9 @@ final class LibraryLock: Sendable {
 
     init(_ folder: LibraryFolder) throws(LibraryError) {
         descriptor = open(folder.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .storage(path: folder.path.display, reason: "the lock file can't be opened: \(systemMessage(errno))") }
+        guard descriptor >= 0 else {
+            throw .storage(path: folder.path.display, reason: "the lock file can't be opened: \(systemMessage(errno))")
+        }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let owner = Self.owner(descriptor)
             close(descriptor)

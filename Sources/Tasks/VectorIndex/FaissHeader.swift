@@ -40,7 +40,8 @@ enum FaissHeader {
         }
         let metric: Int32 = bytes.little(at: 33)
         guard metric == 0 || metric == 1 else {
-            throw .corrupt(file: file.path, offset: offset + 33, field: "metric", found: "\(metric)", expected: "0 (inner product) or 1 (L2)")
+            throw .corrupt(
+                file: file.path, offset: offset + 33, field: "metric", found: "\(metric)", expected: "0 (inner product) or 1 (L2)")
         }
         let count: Int64 = bytes.little(at: 8), dimension: Int32 = bytes.little(at: 4)
         return Index(letters: letters, dimension: Int(dimension), count: Int(count), metric: metric == 0 ? .innerProduct : .l2)
@@ -67,7 +68,9 @@ enum FaissHeader {
         }
         guard let mapped else { return layout }
         guard mapped.count == layout.count, mapped.dimension == layout.dimension else {
-            throw corrupt(4, "count and dimension of the id map", "\(mapped.count) and \(mapped.dimension)", "\(layout.count) and \(layout.dimension)")
+            throw corrupt(
+                4, "count and dimension of the id map", "\(mapped.count) and \(mapped.dimension)", "\(layout.count) and \(layout.dimension)"
+            )
         }
         let place = start + layout.count * layout.stride
         let ids: UInt64 = try file.read(8, at: place, field: "number of ids").little(at: 0)

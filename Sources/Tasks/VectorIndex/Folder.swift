@@ -115,8 +115,11 @@ struct Folder: Sendable {
     }
 
     /// The commit block of the newest change is not readable: if its record and vectors are whole, the change counts.
-    private func rollForward(_ snapshot: inout Snapshot, _ bytes: [UInt8], from start: Int, base: Int) throws(IndexError) -> Journal.Record? {
-        guard let (record, commit) = try? Journal.decode(bytes, from: start, base: base, after: snapshot.commit, file: snapshot.journalFile.path)
+    private func rollForward(_ snapshot: inout Snapshot, _ bytes: [UInt8], from start: Int, base: Int) throws(IndexError) -> Journal.Record?
+    {
+        guard
+            let (record, commit) = try? Journal.decode(
+                bytes, from: start, base: base, after: snapshot.commit, file: snapshot.journalFile.path)
         else { return nil }
         guard try snapshot.vectorsFile.size() >= Snapshot.vectorsHeaderBytes + commit.rows * snapshot.settings.rowBytes else { return nil }
         var next = snapshot

@@ -52,7 +52,9 @@ enum Journal {
     private static func byteCount(added: Int, removed: Int) -> Int { recordHeaderBytes + added * 12 + removed * 8 + 4 }
 
     /// One record of `bytes` from `start`; `base` is the place of `bytes` in the file. Nil where the bytes end too early.
-    static func decode(_ bytes: [UInt8], from start: Int, base: Int, after commit: Commit, file: String) throws(IndexError)
+    static func decode(
+        _ bytes: [UInt8], from start: Int, base: Int, after commit: Commit, file: String
+    ) throws(IndexError)
         -> (record: Record, commit: Commit)?
     {
         func corrupt(_ offset: Int, _ field: String, _ found: String, _ expected: String) -> IndexError {

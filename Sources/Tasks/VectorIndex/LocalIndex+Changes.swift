@@ -9,7 +9,8 @@ extension LocalIndex {
     public func upsert(ids: [Int64], vectors: Tensor) throws(IndexError) {
         guard vectors.shape == [ids.count, dimension], vectors.dtype.isFloatingPoint else {
             throw .invalid(
-                operation: "upsert", field: "vectors", value: "\(vectors.dtype) \(vectors.shape)", expected: "floats [\(ids.count), \(dimension)]")
+                operation: "upsert", field: "vectors", value: "\(vectors.dtype) \(vectors.shape)",
+                expected: "floats [\(ids.count), \(dimension)]")
         }
         guard !ids.isEmpty else { return }
         var last: [Int64: Int] = [:]
@@ -49,7 +50,9 @@ extension LocalIndex {
             for chunk in snapshot.chunks {
                 for index in 0..<chunk.count where chunk.isLive(index) {
                     let bytes = UnsafeRawPointer(chunk.vectors.pointer) + index * settings.rowBytes
-                    guard sn_crc32c(0, bytes, settings.rowBytes) == chunk.checksums[index] else { throw snapshot.damaged(row: chunk.start + index) }
+                    guard sn_crc32c(0, bytes, settings.rowBytes) == chunk.checksums[index] else {
+                        throw snapshot.damaged(row: chunk.start + index)
+                    }
                     try writer.append(id: chunk.ids[index], bytes: bytes, checksum: chunk.checksums[index])
                 }
             }
@@ -75,11 +78,16 @@ extension LocalIndex {
                 }
                 guard finite else {
                     throw .invalid(
-                        operation: "upsert", field: "vector of id \(ids[row])", value: "not finite as \(storage)", expected: "finite components")
+                        operation: "upsert", field: "vector of id \(ids[row])", value: "not finite as \(storage)",
+                        expected: "finite components")
                 }
                 bytes.withUnsafeMutableBytes { to in
                     let to = UnsafeMutableRawBufferPointer(rebasing: to[place * rowBytes..<(place + 1) * rowBytes])
-                    if storage == .f16 { half.withUnsafeBytes { to.copyMemory(from: $0) } } else { line.withUnsafeBytes { to.copyMemory(from: $0) } }
+                    if storage == .f16 {
+                        half.withUnsafeBytes { to.copyMemory(from: $0) }
+                    } else {
+                        line.withUnsafeBytes { to.copyMemory(from: $0) }
+                    }
                 }
             }
         }

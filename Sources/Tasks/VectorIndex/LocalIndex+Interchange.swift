@@ -9,10 +9,12 @@ extension LocalIndex {
     @discardableResult
     public func importVectors(_ reader: VectorFileReader, firstID: Int64 = 0) throws(IndexError) -> Int {
         guard reader.dimension == dimension else {
-            throw .invalid(operation: "import \(reader.file.path)", field: "dimension", value: "\(reader.dimension)", expected: "\(dimension)")
+            throw .invalid(
+                operation: "import \(reader.file.path)", field: "dimension", value: "\(reader.dimension)", expected: "\(dimension)")
         }
         guard reader.hasIDs || !firstID.addingReportingOverflow(Int64(reader.count)).overflow else {
-            throw .invalid(operation: "import \(reader.file.path)", field: "firstID", value: "\(firstID)", expected: "room for \(reader.count) ids")
+            throw .invalid(
+                operation: "import \(reader.file.path)", field: "firstID", value: "\(firstID)", expected: "room for \(reader.count) ids")
         }
         for start in stride(from: 0, to: reader.count, by: blockRows) {
             let range = start..<min(reader.count, start + blockRows)

@@ -64,9 +64,12 @@ public final class LocalIndex: NearestNeighborIndex {
     }
 
     /// Makes an empty index in a folder that is absent or empty.
-    public static func create(at path: String, dimension: Int, metric: Metric, storage: VectorStorage = .f32) throws(IndexError) -> LocalIndex {
+    public static func create(
+        at path: String, dimension: Int, metric: Metric, storage: VectorStorage = .f32
+    ) throws(IndexError) -> LocalIndex {
         guard (1...Manifest.maximumDimension).contains(dimension) else {
-            throw .invalid(operation: "create index", field: "dimension", value: "\(dimension)", expected: "1...\(Manifest.maximumDimension)")
+            throw .invalid(
+                operation: "create index", field: "dimension", value: "\(dimension)", expected: "1...\(Manifest.maximumDimension)")
         }
         let folder = Folder(path: path)
         let lock = try WriterLock.acquire(folder, creating: true)

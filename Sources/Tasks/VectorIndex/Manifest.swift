@@ -87,7 +87,8 @@ struct Manifest: Sendable, Equatable {
     static func read(_ file: File) throws(IndexError) -> Manifest {
         let size = try file.size()
         guard size == byteCount else {
-            throw .corrupt(file: file.path, offset: min(size, byteCount), field: "file size", found: "\(size)", expected: "\(byteCount) bytes")
+            throw .corrupt(
+                file: file.path, offset: min(size, byteCount), field: "file size", found: "\(size)", expected: "\(byteCount) bytes")
         }
         let bytes = try file.read(byteCount, at: 0, field: "manifest")
         return try decode(bytes, file: file.path)
@@ -107,10 +108,14 @@ struct Manifest: Sendable, Equatable {
             throw corrupt(12, "dimension", "\(dimension)", "1...\(maximumDimension)")
         }
         guard metric < Metric.allCases.count else { throw corrupt(16, "metric", "\(metric)", "0..<\(Metric.allCases.count)") }
-        guard storage < VectorStorage.allCases.count else { throw corrupt(20, "storage", "\(storage)", "0..<\(VectorStorage.allCases.count)") }
-        let settings = Settings(dimension: Int(dimension), metric: Metric.allCases[Int(metric)], storage: VectorStorage.allCases[Int(storage)])
+        guard storage < VectorStorage.allCases.count else {
+            throw corrupt(20, "storage", "\(storage)", "0..<\(VectorStorage.allCases.count)")
+        }
+        let settings = Settings(
+            dimension: Int(dimension), metric: Metric.allCases[Int(metric)], storage: VectorStorage.allCases[Int(storage)])
         let generation: UInt64 = bytes.little(at: 24)
-        let first = decodeCommit(bytes, at: block, generation: generation), second = decodeCommit(bytes, at: 2 * block, generation: generation)
+        let first = decodeCommit(bytes, at: block, generation: generation),
+            second = decodeCommit(bytes, at: 2 * block, generation: generation)
         guard let newest = first.map({ a in second.map { $0.sequence > a.sequence ? $0 : a } ?? a }) ?? second else {
             throw corrupt(block, "both commit blocks", "unreadable (checksum, generation or range)", "at least one whole block")
         }

@@ -24,7 +24,9 @@ enum NumpyHeader {
         let long = lead[6] > 1, start = long ? 12 : 10
         let length = long ? Int(lead.little(UInt32.self, at: 8)) : Int(lead.little(UInt16.self, at: 8))
         guard length <= maximumBytes, length <= size - start else {
-            throw .corrupt(file: file.path, offset: 8, field: "header length", found: "\(length)", expected: "at most \(min(maximumBytes, size - start))")
+            throw .corrupt(
+                file: file.path, offset: 8, field: "header length", found: "\(length)",
+                expected: "at most \(min(maximumBytes, size - start))")
         }
         let text = try file.read(length, at: start, field: "header")
         var parser = Parser(bytes: text)
@@ -44,7 +46,8 @@ enum NumpyHeader {
         let half = header.descr == "<f2", dimension = header.shape[1]
         let stride = dimension.multipliedReportingOverflow(by: half ? 2 : 4)
         let layout = VectorFileLayout(
-            count: header.shape[0], dimension: dimension, half: half, start: start + length, stride: stride.overflow ? 0 : stride.partialValue)
+            count: header.shape[0], dimension: dimension, half: half, start: start + length,
+            stride: stride.overflow ? 0 : stride.partialValue)
         return try layout.checked(file, size: size, field: "shape", at: start)
     }
 

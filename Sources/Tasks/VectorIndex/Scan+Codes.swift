@@ -118,7 +118,8 @@ private struct CodeWork {
         let scales = (bytes + CodeBlock.scalesOffset).assumingMemoryBound(to: Float.self)
         let squares = (bytes + CodeBlock.squaresOffset).assumingMemoryBound(to: Float.self)
         if isL2 { for row in 0..<Chunk.block { offsets[row] = -squares[row] } }
-        kernels.code_dots(coded.codes, count, (bytes + CodeBlock.leadBytes).assumingMemoryBound(to: UInt8.self), Chunk.block, coded.width, &dots)
+        kernels.code_dots(
+            coded.codes, count, (bytes + CodeBlock.leadBytes).assumingMemoryBound(to: UInt8.self), Chunk.block, coded.width, &dots)
         if count == 1 { return kernels.code_scores_rows(dots, scales, offsets, coded.factors[0], coded.terms[0], &scores, Chunk.block) }
         scores.withUnsafeMutableBufferPointer { scores in
             dots.withUnsafeBufferPointer { dots in

@@ -14,14 +14,17 @@ public final class VectorFileWriter {
 
     /// `half` (f16) is for `.npy` only; `metric` and `withIDs` are for FAISS only (cosine is an inner product of unit vectors there).
     public init(
-        path: String, format: VectorFileFormat? = nil, dimension: Int, metric: Metric = .innerProduct, half: Bool = false, withIDs: Bool = false
+        path: String, format: VectorFileFormat? = nil, dimension: Int, metric: Metric = .innerProduct, half: Bool = false,
+        withIDs: Bool = false
     ) throws(IndexError) {
         self.format = try VectorFileFormat.of(path, format)
         guard (1...VectorFileLayout.maximumDimension).contains(dimension) else {
-            throw .invalid(operation: "write \(path)", field: "dimension", value: "\(dimension)", expected: "1...\(VectorFileLayout.maximumDimension)")
+            throw .invalid(
+                operation: "write \(path)", field: "dimension", value: "\(dimension)", expected: "1...\(VectorFileLayout.maximumDimension)")
         }
         guard !half || self.format == .npy else {
-            throw .invalid(operation: "write \(path)", field: "element type", value: "f16", expected: "f32 in a file of kind \(self.format)")
+            throw .invalid(
+                operation: "write \(path)", field: "element type", value: "f16", expected: "f32 in a file of kind \(self.format)")
         }
         (self.path, self.dimension, self.metric, self.half) = (path, dimension, metric, half)
         self.withIDs = withIDs && self.format == .faiss
@@ -43,7 +46,8 @@ public final class VectorFileWriter {
     public func append(_ vectors: Tensor, ids newIDs: [Int64] = []) throws(IndexError) {
         guard vectors.rank == 2, vectors.shape[1] == dimension, vectors.dtype.isFloatingPoint else {
             throw .invalid(
-                operation: "write \(path)", field: "vectors", value: "\(vectors.dtype) \(vectors.shape)", expected: "floats [n, \(dimension)]")
+                operation: "write \(path)", field: "vectors", value: "\(vectors.dtype) \(vectors.shape)",
+                expected: "floats [n, \(dimension)]")
         }
         let rows = vectors.shape[0]
         guard !withIDs || newIDs.count == rows else {

@@ -43,7 +43,9 @@ enum DINOv2Conversion {
 
     private static func renamed(_ name: String) -> String {
         let parts = name.split(separator: ".").map(String.init)
-        if parts.starts(with: ["patch_embed", "proj"]) { return "embeddings.patch_embeddings.projection." + parts[2...].joined(separator: ".") }
+        if parts.starts(with: ["patch_embed", "proj"]) {
+            return "embeddings.patch_embeddings.projection." + parts[2...].joined(separator: ".")
+        }
         if parts.first == "norm" { return "layernorm." + parts[1...].joined(separator: ".") }
         guard parts.count >= 4, parts[0] == "blocks" else { return name }
         let layer = "encoder.layer.\(parts[1])."
@@ -63,7 +65,9 @@ enum DINOv2Conversion {
         }
         let table = try graph.floats(entry.name)
         let patches = table.withElements(Float.self) { bilinear($0, from: 37, to: 16, width: 384, scale: Float(16.1 / 37)) }
-        do { return try Tensor.concatenated([classToken, patches], axis: 1) } catch { throw .operation(file: graph.path, key: entry.name, error) }
+        do { return try Tensor.concatenated([classToken, patches], axis: 1) } catch {
+            throw .operation(file: graph.path, key: entry.name, error)
+        }
     }
 
     /// ONNX Resize: linear, half_pixel, edges repeated. Returns [1, to * to, width].

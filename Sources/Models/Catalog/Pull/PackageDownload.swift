@@ -49,7 +49,10 @@ struct PackageDownload {
         let detail = (lines.isEmpty ? said.split(separator: "\n") : lines).suffix(3).joined(separator: " | ").prefix(600)
         if status == 127 { return .pythonMissing(python: python) }
         if said.contains("No module named pip") { return .pipMissing(python: python) }
-        let unreachable = ["NewConnectionError", "ConnectTimeoutError", "Temporary failure in name resolution", "Connection refused", "ProxyError", "ReadTimeoutError"]
+        let unreachable = [
+            "NewConnectionError", "ConnectTimeoutError", "Temporary failure in name resolution", "Connection refused", "ProxyError",
+            "ReadTimeoutError",
+        ]
         if unreachable.contains(where: said.contains) { return .network(requirement: requirement, detail: String(detail)) }
         if said.contains("No matching distribution") { return .notInRegistry(requirement: requirement, detail: String(detail)) }
         return .pipFailed(requirement: requirement, status: status, detail: String(detail))

@@ -11,7 +11,8 @@ enum ResNetV2Conversion {
             "stem.conv.weight": try graph.floats(prefix + "conv0_weight"),
         ]
         func norm(_ target: String, _ source: String) throws(CheckpointError) {
-            for (ours, theirs) in [("weight", "gamma"), ("bias", "beta"), ("running_mean", "running_mean"), ("running_var", "running_var")] {
+            for (ours, theirs) in [("weight", "gamma"), ("bias", "beta"), ("running_mean", "running_mean"), ("running_var", "running_var")]
+            {
                 weights["\(target).\(ours)"] = try graph.floats("\(prefix)\(source)_\(theirs)")
             }
         }

@@ -6,7 +6,8 @@ enum TinyViTConversion {
     static func weights(_ graph: ONNXFile) throws(CheckpointError) -> [String: Tensor] {
         var weights: [String: Tensor] = [:]
         let parameters = ["weight", "bias", "attention_biases"]
-        for entry in graph.entries where parameters.contains(String(entry.name.split(separator: ".").last ?? "")) && !entry.name.hasPrefix("onnx::") {
+        for entry in graph.entries
+        where parameters.contains(String(entry.name.split(separator: ".").last ?? "")) && !entry.name.hasPrefix("onnx::") {
             weights[entry.name] = try graph.floats(entry.name)
         }
         for node in graph.nodes {

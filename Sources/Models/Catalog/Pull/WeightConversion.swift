@@ -33,7 +33,8 @@ extension ONNXFile {
 
     func requireInputs(_ node: ONNXNode, _ count: Int) throws(CheckpointError) {
         guard node.inputs.count >= count else {
-            throw .malformed(file: path, field: "node \(node.name)", offset: nil, problem: "\(node.inputs.count) inputs instead of \(count)")
+            throw .malformed(
+                file: path, field: "node \(node.name)", offset: nil, problem: "\(node.inputs.count) inputs instead of \(count)")
         }
     }
 }

@@ -33,7 +33,8 @@ extension CLIPVisionConfig {
         let width = try config.size("hidden_size", default: 768)
         block = BlockConfig(
             width: width, heads: try config.heads("num_attention_heads", width: width, default: 12),
-            hidden: try config.size("intermediate_size", default: 3072), activation: try config.activation("hidden_act", default: .quickGelu),
+            hidden: try config.size("intermediate_size", default: 3072),
+            activation: try config.activation("hidden_act", default: .quickGelu),
             epsilon: try config.float("layer_norm_eps", default: 1e-5))
         layers = try config.size("num_hidden_layers", default: 12)
         image = try config.squareSize("image_size", default: 224)
@@ -47,7 +48,8 @@ extension CLIPTextConfig {
         let width = try config.size("hidden_size", default: 512)
         block = BlockConfig(
             width: width, heads: try config.heads("num_attention_heads", width: width, default: 8),
-            hidden: try config.size("intermediate_size", default: 2048), activation: try config.activation("hidden_act", default: .quickGelu),
+            hidden: try config.size("intermediate_size", default: 2048),
+            activation: try config.activation("hidden_act", default: .quickGelu),
             epsilon: try config.float("layer_norm_eps", default: 1e-5))
         layers = try config.size("num_hidden_layers", default: 12)
         vocabulary = try config.size("vocab_size", default: 49408)
@@ -92,9 +94,13 @@ extension CLIPConfig {
         if let table = folder.shape("token_embedding.weight"), table.count == 2, let places = folder.shape("positional_embedding")?.first {
             let heads = try text?.size("heads", default: max(table[1] / 64, 1)) ?? max(table[1] / 64, 1)
             let hidden = folder.shape("transformer.resblocks.0.mlp.c_fc.weight")?.first ?? table[1] * 4
-            guard table[1] % heads == 0 else { throw CheckpointError.unreadable(file: folder.path, reason: "a text width of \(table[1]) doesn't divide into \(heads) heads") }
+            guard table[1] % heads == 0 else {
+                throw CheckpointError.unreadable(
+                    file: folder.path, reason: "a text width of \(table[1]) doesn't divide into \(heads) heads")
+            }
             let block = BlockConfig(width: table[1], heads: heads, hidden: hidden, activation: activation, epsilon: 1e-5)
-            self.text = CLIPTextConfig(block: block, layers: folder.layerCount("transformer.resblocks."), vocabulary: table[0], positions: places, endOfText: nil)
+            self.text = CLIPTextConfig(
+                block: block, layers: folder.layerCount("transformer.resblocks."), vocabulary: table[0], positions: places, endOfText: nil)
         }
     }
 }
@@ -106,13 +112,19 @@ extension CLIPVisionConfig {
     /// From the tensors under `visual`. Shapes don't tell the number of heads: `headWidth`, else that of the published models.
     init(openAI folder: ModelFolder, prefix: String, _ activation: Activation, headWidth: Int?) throws {
         let root = prefix + "visual."
-        guard let kernel = folder.shape(root + "conv1.weight"), kernel.count == 4, let places = folder.shape(root + "positional_embedding")?.first else {
+        guard let kernel = folder.shape(root + "conv1.weight"), kernel.count == 4,
+            let places = folder.shape(root + "positional_embedding")?.first
+        else {
             throw CheckpointError.unreadable(file: folder.path, reason: "\(root)conv1.weight or \(root)positional_embedding is missing")
         }
-        let width = kernel[0], grid = Int(Double(max(places - 1, 0)).squareRoot().rounded()), head = headWidth ?? Self.headWidths[width] ?? 64
+        let width = kernel[0], grid = Int(Double(max(places - 1, 0)).squareRoot().rounded()),
+            head = headWidth ?? Self.headWidths[width] ?? 64
         guard grid > 0, grid * grid == places - 1, head > 0, width % head == 0, kernel[3] > 0 else {
             throw CheckpointError.unreadable(
-                file: folder.path, reason: "\(root)positional_embedding of \(places) rows or a width of \(width) doesn't fit a square picture with heads of \(head)")
+                file: folder.path,
+                reason:
+                    "\(root)positional_embedding of \(places) rows or a width of \(width) doesn't fit a square picture with heads of \(head)"
+            )
         }
         let hidden = folder.shape(root + "transformer.resblocks.0.mlp.c_fc.weight")?.first ?? width * 4
         block = BlockConfig(width: width, heads: width / head, hidden: hidden, activation: activation, epsilon: 1e-5)

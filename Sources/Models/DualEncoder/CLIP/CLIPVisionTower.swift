@@ -22,7 +22,8 @@ struct CLIPVisionTower: FixedSizeImageEncoder {
         let width = config.block.width, side = config.image / config.patch, tower = weights["vision_model"]
         classToken = tower.tensor("embeddings.class_embedding", [width])
         positions = tower.tensor("embeddings.position_embedding.weight", [side * side + 1, width])
-        patches = try PatchEmbedding(tower["embeddings.patch_embedding"], channels: config.channels, patch: config.patch, width: width, bias: false)
+        patches = try PatchEmbedding(
+            tower["embeddings.patch_embedding"], channels: config.channels, patch: config.patch, width: width, bias: false)
         before = LayerNorm(tower["pre_layrnorm"], width, epsilon: config.block.epsilon)  // spelt so in every checkpoint
         after = LayerNorm(tower["post_layernorm"], width, epsilon: config.block.epsilon)
         blocks = try TransformerStack(tower["encoder.layers"], layers: config.layers, config.block, .clip)
@@ -32,7 +33,8 @@ struct CLIPVisionTower: FixedSizeImageEncoder {
 
     func embed(pixels: Tensor) throws -> Tensor {
         guard pixels.rank == 4, pixels.dim(2) == config.image, pixels.dim(3) == config.image else {
-            throw TensorError.shape(operation: "CLIP picture tower", shapes: [pixels.shape], expected: "[batch, 3, \(config.image), \(config.image)]")
+            throw TensorError.shape(
+                operation: "CLIP picture tower", shapes: [pixels.shape], expected: "[batch, 3, \(config.image), \(config.image)]")
         }
         let lead = try classToken.broadcast(to: [pixels.dim(0), 1, config.block.width])
         let x = try Tensor.concatenated([lead, patches(pixels)], axis: 1) + positions  // [batch, 1 + patches, width]

@@ -14,12 +14,18 @@ struct ModifiedResNetConfig: Sendable, Hashable {
     /// `prefix` stands before `visual`.
     init(_ folder: ModelFolder, prefix: String, headWidth: Int) throws {
         let root = prefix + "visual."
-        guard let first = folder.shape(root + "layer1.0.conv1.weight")?.first, let places = folder.shape(root + "attnpool.positional_embedding")?.first,
+        guard let first = folder.shape(root + "layer1.0.conv1.weight")?.first,
+            let places = folder.shape(root + "attnpool.positional_embedding")?.first,
             let out = folder.shape(root + "attnpool.c_proj.weight")?.first
-        else { throw CheckpointError.unreadable(file: folder.path, reason: "visual.layer1.0.conv1, visual.attnpool.positional_embedding or visual.attnpool.c_proj is missing") }
+        else {
+            throw CheckpointError.unreadable(
+                file: folder.path,
+                reason: "visual.layer1.0.conv1, visual.attnpool.positional_embedding or visual.attnpool.c_proj is missing")
+        }
         let grid = Int(Double(max(places - 1, 0)).squareRoot().rounded())
         guard grid > 0, grid * grid == places - 1, headWidth > 0, first * 32 % headWidth == 0 else {
-            throw CheckpointError.unreadable(file: folder.path, reason: "visual.attnpool.positional_embedding of \(places) rows doesn't fit a square picture")
+            throw CheckpointError.unreadable(
+                file: folder.path, reason: "visual.attnpool.positional_embedding of \(places) rows doesn't fit a square picture")
         }
         width = first
         layers = (1...4).map { folder.layerCount("\(root)layer\($0).") }
@@ -43,7 +49,8 @@ struct ModifiedResNet: FixedSizeImageEncoder {
         dimension = config.projection
         let width = config.width, same = Window(padding: (1, 1))
         stem = [
-            try Convolution(weights["conv1"], norm: weights["bn1"], 3, width / 2, kernel: (3, 3), window: Window(stride: (2, 2), padding: (1, 1))),
+            try Convolution(
+                weights["conv1"], norm: weights["bn1"], 3, width / 2, kernel: (3, 3), window: Window(stride: (2, 2), padding: (1, 1))),
             try Convolution(weights["conv2"], norm: weights["bn2"], width / 2, width / 2, kernel: (3, 3), window: same),
             try Convolution(weights["conv3"], norm: weights["bn3"], width / 2, width, kernel: (3, 3), window: same),
         ]
@@ -51,18 +58,21 @@ struct ModifiedResNet: FixedSizeImageEncoder {
         for (stage, count) in config.layers.enumerated() {
             var blocks: [Bottleneck] = []
             for block in 0..<count {
-                blocks.append(try Bottleneck(weights["layer\(stage + 1)"][block], channels, width << stage, stride: stage > 0 && block == 0 ? 2 : 1))
+                blocks.append(
+                    try Bottleneck(weights["layer\(stage + 1)"][block], channels, width << stage, stride: stage > 0 && block == 0 ? 2 : 1))
                 channels = (width << stage) * 4
             }
             stages.append(blocks)
         }
         self.stages = stages
-        pool = try AttentionPool(weights["attnpool"], width: width * 32, side: config.image / 32, heads: config.heads, output: config.projection)
+        pool = try AttentionPool(
+            weights["attnpool"], width: width * 32, side: config.image / 32, heads: config.heads, output: config.projection)
     }
 
     func embed(pixels: Tensor) throws -> Tensor {
         guard pixels.rank == 4, pixels.dim(2) == config.image, pixels.dim(3) == config.image else {
-            throw TensorError.shape(operation: "CLIP ResNet tower", shapes: [pixels.shape], expected: "[batch, 3, \(config.image), \(config.image)]")
+            throw TensorError.shape(
+                operation: "CLIP ResNet tower", shapes: [pixels.shape], expected: "[batch, 3, \(config.image), \(config.image)]")
         }
         var x = pixels
         for layer in stem { x = try layer(x, activation: .relu) }
@@ -83,9 +93,11 @@ private struct Bottleneck: Sendable {
 
     init(_ weights: Weights, _ input: Int, _ channels: Int, stride: Int) throws {
         first = try Convolution(weights["conv1"], norm: weights["bn1"], input, channels, kernel: (1, 1))
-        second = try Convolution(weights["conv2"], norm: weights["bn2"], channels, channels, kernel: (3, 3), window: Window(padding: (1, 1)))
+        second = try Convolution(
+            weights["conv2"], norm: weights["bn2"], channels, channels, kernel: (3, 3), window: Window(padding: (1, 1)))
         third = try Convolution(weights["conv3"], norm: weights["bn3"], channels, channels * 4, kernel: (1, 1))
-        shortcut = stride > 1 || input != channels * 4
+        shortcut =
+            stride > 1 || input != channels * 4
             ? try Convolution(weights["downsample.0"], norm: weights["downsample.1"], input, channels * 4, kernel: (1, 1)) : nil
         self.stride = stride
     }

@@ -26,7 +26,9 @@ public enum ChineseCLIP {
         }
 
         func tokenize(_ texts: [String]) throws -> TokenBatch {
-            guard let tokenizer else { throw RoleError(model: "Chinese-CLIP", role: "text encoder", reason: "the checkpoint has no vocab.txt") }
+            guard let tokenizer else {
+                throw RoleError(model: "Chinese-CLIP", role: "text encoder", reason: "the checkpoint has no vocab.txt")
+            }
             return try tokenizer.batch(texts, maxLength: contextLength, fixedLength: nil, padding: bert.config.padding)
         }
 
@@ -39,15 +41,18 @@ public enum ChineseCLIP {
         let image = config.vision?.image ?? config.resNet?.image ?? 224
         let transform = try folder.transform(default: .squash(image, filter: .bicubic, statistics: ImageTransform.Statistics.clip))
         let (tokenizer, absence) = try tokenizer(folder, vocabulary: config.text.vocabulary)
-        let renames = (prefix.isEmpty ? Renames.none : .strippingPrefix(prefix)) + (config.resNet == nil ? .openAIVision : .none) + originalText
+        let renames =
+            (prefix.isEmpty ? Renames.none : .strippingPrefix(prefix)) + (config.resNet == nil ? .openAIVision : .none) + originalText
         return try WeightLoader.load(
-            from: folder.source, renames: original ? renames : .none, ignoring: ["**.position_ids", "text_model.pooler.**"], label: "Chinese-CLIP"
+            from: folder.source, renames: original ? renames : .none, ignoring: ["**.position_ids", "text_model.pooler.**"],
+            label: "Chinese-CLIP"
         ) { weights in
-            let encoder: any ImageEncoder = if let resNet = config.resNet {
-                try ModifiedResNet(weights["visual"], resNet, transform: transform)
-            } else {
-                try CLIPVisionTower(weights, config.vision!, projection: config.projection, transform: transform)
-            }
+            let encoder: any ImageEncoder =
+                if let resNet = config.resNet {
+                    try ModifiedResNet(weights["visual"], resNet, transform: transform)
+                } else {
+                    try CLIPVisionTower(weights, config.vision!, projection: config.projection, transform: transform)
+                }
             let text = try TextTower(weights, config, tokenizer: tokenizer)
             let scale = weights.tensor("logit_scale", []).exp().scalar
             return LoadedModel(
@@ -65,7 +70,10 @@ public enum ChineseCLIP {
         }
         guard vocabulary == 21128 else { return (nil, "no tokenizer.json or vocab.txt beside the weights") }
         guard let file = folder.vocabularies?.appendingPathComponent("chinese_bert.txt"), let words = try? Data(contentsOf: file) else {
-            return (nil, "no vocab.txt beside the weights, and the vocabulary isn't there yet: run `sensorium models pull vocabularies/chinese_bert.txt`")
+            return (
+                nil,
+                "no vocab.txt beside the weights, and the vocabulary isn't there yet: run `sensorium models pull vocabularies/chinese_bert.txt`"
+            )
         }
         return (try Tokenizer.bert(vocabulary: [UInt8](words)), nil)
     }
@@ -82,17 +90,21 @@ public enum ChineseCLIP {
     private static func published(
         _ name: String, width: Int, layers: Int, heads: Int, patch: Int, image: Int = 224, text: Int, textLayers: Int, projection: Int
     ) -> PublishedCheckpoint {
-        .init("OFA-Sys/chinese-clip-" + name, licence: "MIT (code); weights as their authors state", config: """
-            {"model_type":"chinese_clip","projection_dim":\(projection),\
-            "vision_config":{"hidden_size":\(width),"num_hidden_layers":\(layers),"num_attention_heads":\(heads),"intermediate_size":\(width * 4),"patch_size":\(patch),"image_size":\(image),"hidden_act":"quick_gelu"},\
-            "text_config":{"hidden_size":\(text),"num_hidden_layers":\(textLayers),"num_attention_heads":\(text / 64),"intermediate_size":\(text * 4),"vocab_size":21128}}
-            """)
+        .init(
+            "OFA-Sys/chinese-clip-" + name, licence: "MIT (code); weights as their authors state",
+            config: """
+                {"model_type":"chinese_clip","projection_dim":\(projection),\
+                "vision_config":{"hidden_size":\(width),"num_hidden_layers":\(layers),"num_attention_heads":\(heads),"intermediate_size":\(width * 4),"patch_size":\(patch),"image_size":\(image),"hidden_act":"quick_gelu"},\
+                "text_config":{"hidden_size":\(text),"num_hidden_layers":\(textLayers),"num_attention_heads":\(text / 64),"intermediate_size":\(text * 4),"vocab_size":21128}}
+                """)
     }
 
     static let published = [
         published("vit-base-patch16", width: 768, layers: 12, heads: 12, patch: 16, text: 768, textLayers: 12, projection: 512),
         published("vit-large-patch14", width: 1024, layers: 24, heads: 16, patch: 14, text: 768, textLayers: 12, projection: 768),
-        published("vit-large-patch14-336px", width: 1024, layers: 24, heads: 16, patch: 14, image: 336, text: 768, textLayers: 12, projection: 768),
+        published(
+            "vit-large-patch14-336px", width: 1024, layers: 24, heads: 16, patch: 14, image: 336, text: 768, textLayers: 12, projection: 768
+        ),
         published("vit-huge-patch14", width: 1280, layers: 32, heads: 16, patch: 14, text: 1024, textLayers: 24, projection: 1024),
     ]
 }

@@ -46,7 +46,8 @@ struct NaFlexTransform: Sendable {
             if patches(height, scale) * patches(width, scale) <= Double(mostPatches) { low = scale } else { high = scale }
         }
         // Even the smallest scale may leave too many patches of a picture that is hundreds of millions of pixels long.
-        let rows = min(patches(height, low), Double(mostPatches)), columns = min(patches(width, low), max(1, (Double(mostPatches) / rows).rounded(.down)))
+        let rows = min(patches(height, low), Double(mostPatches)),
+            columns = min(patches(width, low), max(1, (Double(mostPatches) / rows).rounded(.down)))
         return (Int(rows) * patch, Int(columns) * patch)
     }
 }

@@ -21,7 +21,8 @@ public enum SigLIP {
             var similarity: Similarity?
             if image != nil && text != nil {
                 similarity = Similarity(
-                    scale: weights.tensor("logit_scale", [1]).exp().floats()[0], bias: weights.tensor("logit_bias", [1]).floats()[0], link: .sigmoid)
+                    scale: weights.tensor("logit_scale", [1]).exp().floats()[0], bias: weights.tensor("logit_bias", [1]).floats()[0],
+                    link: .sigmoid)
             }
             return LoadedModel(family: "SigLIP", image: image, text: text, similarity: similarity, textAbsence: absence)
         }
@@ -36,7 +37,8 @@ public enum SigLIP {
     }
 
     public static let family = Family(
-        name: "SigLIP", group: "DualEncoder", summary: "Picture and text towers with a sigmoid loss: SigLIP (Zhai et al. 2023), SigLIP 2 (Tschannen et al. 2025)",
+        name: "SigLIP", group: "DualEncoder",
+        summary: "Picture and text towers with a sigmoid loss: SigLIP (Zhai et al. 2023), SigLIP 2 (Tschannen et al. 2025)",
         layouts: ["Hugging Face"], published: published, recognises: { SigLIPConfig.types.contains($0.modelType ?? "") }, load: load)
 }
 
@@ -58,11 +60,13 @@ extension SigLIP {
         _ name: String, _ vision: Tower, text: Tower? = nil, patch: Int, image: Int? = nil, vocabulary: Int, positions: Int = 64
     ) -> PublishedCheckpoint {
         let size = image.map { #""image_size":\#($0)"# } ?? #""num_patches":256"#
-        return .init("google/" + name, licence: "Apache-2.0", config: """
-            {"model_type":"\(image == nil ? "siglip2" : "siglip")",\
-            "vision_config":{\(vision.fields),"patch_size":\(patch),\(size)},\
-            "text_config":{\((text ?? vision).fields),"vocab_size":\(vocabulary),"max_position_embeddings":\(positions),"projection_size":\(vision.width)}}
-            """)
+        return .init(
+            "google/" + name, licence: "Apache-2.0",
+            config: """
+                {"model_type":"\(image == nil ? "siglip2" : "siglip")",\
+                "vision_config":{\(vision.fields),"patch_size":\(patch),\(size)},\
+                "text_config":{\((text ?? vision).fields),"vocab_size":\(vocabulary),"max_position_embeddings":\(positions),"projection_size":\(vision.width)}}
+                """)
     }
 
     private static let english = 32000, multilingual = 250000, gemma = 256000

@@ -45,7 +45,8 @@ extension BlockConfig {
         let width = try config.size("hidden_size", default: 768)
         self.init(
             width: width, heads: try config.heads("num_attention_heads", width: width, default: 12),
-            hidden: try config.size("intermediate_size", default: 3072), activation: try config.activation("hidden_act", default: .geluTanh),
+            hidden: try config.size("intermediate_size", default: 3072),
+            activation: try config.activation("hidden_act", default: .geluTanh),
             epsilon: try config.float("layer_norm_eps", default: 1e-6))
     }
 }

@@ -36,7 +36,8 @@ struct SigLIPTextTower: TextEncoder {
     func embed(_ batch: TokenBatch) throws -> Tensor {
         let ids = batch.ids
         guard ids.rank == 2, ids.dim(1) >= 1, ids.dim(1) <= config.positions else {
-            throw TensorError.shape(operation: "SigLIP text tower", shapes: [ids.shape], expected: "[batch, at most \(config.positions) tokens]")
+            throw TensorError.shape(
+                operation: "SigLIP text tower", shapes: [ids.shape], expected: "[batch, at most \(config.positions) tokens]")
         }
         let x = try tokens(ids) + positions.sliced(0, 0..<ids.dim(1))  // [batch, length, width]
         Taps.record("text.embeddings", x)

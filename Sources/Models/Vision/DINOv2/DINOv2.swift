@@ -29,7 +29,8 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
         registers = config.registers > 0 ? embeddings.tensor("register_tokens", [1, config.registers, width]) : nil
         // Only training masks patches.
         _ = embeddings.optional("mask_token", [1, width])
-        patches = try PatchEmbedding(embeddings["patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
+        patches = try PatchEmbedding(
+            embeddings["patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
         var names = BlockNames.dinov2
         if config.block.feedForward == .swiglu { (names.up, names.down) = ("mlp.weights_in", "mlp.weights_out") }
         blocks = try TransformerStack(root["encoder.layer"], layers: config.layers, config.block, names)
@@ -66,7 +67,9 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
     public func embed(pixels: Tensor) throws -> Tensor { try tokens(pixels: pixels).selected(1, 0).contiguous() }
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {
-        guard let classifier else { throw RoleError(model: "DINOv2", role: "classifier", reason: "the checkpoint has no classifier.weight") }
+        guard let classifier else {
+            throw RoleError(model: "DINOv2", role: "classifier", reason: "the checkpoint has no classifier.weight")
+        }
         let tokens = try tokens(pixels: Tensor.stacked(prepared))
         let mean = try tokens.sliced(1, 1 + config.registers..<tokens.dim(1)).mean([1])
         return try classifier(.concatenated([tokens.selected(1, 0), mean], axis: -1))

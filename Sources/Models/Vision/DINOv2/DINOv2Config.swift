@@ -35,16 +35,21 @@ struct DINOv2Config: Sendable, Hashable {
 
 extension DINOv2 {
     private static func published(_ size: String, _ width: Int, _ layers: Int, _ heads: Int, registers: Bool) -> PublishedCheckpoint {
-        .init("facebook/dinov2-\(registers ? "with-registers-" : "")\(size)", licence: "Apache-2.0",
-              config: #"{"model_type":"dinov2\#(registers ? "_with_registers" : "")","hidden_size":\#(width),"num_hidden_layers":\#(layers),"num_attention_heads":\#(heads),"mlp_ratio":4,"image_size":518,"patch_size":14,"use_swiglu_ffn":\#(size == "giant")}"#)
+        .init(
+            "facebook/dinov2-\(registers ? "with-registers-" : "")\(size)", licence: "Apache-2.0",
+            config:
+                #"{"model_type":"dinov2\#(registers ? "_with_registers" : "")","hidden_size":\#(width),"num_hidden_layers":\#(layers),"num_attention_heads":\#(heads),"mlp_ratio":4,"image_size":518,"patch_size":14,"use_swiglu_ffn":\#(size == "giant")}"#
+        )
     }
 
     public static let family = Family(
         name: "DINOv2", group: "Vision", summary: "Self-supervised picture features, with and without registers (Oquab et al. 2023)",
         layouts: ["Hugging Face"],
         published: [false, true].flatMap { registers in
-            [published("small", 384, 12, 6, registers: registers), published("base", 768, 12, 12, registers: registers),
-             published("large", 1024, 24, 16, registers: registers), published("giant", 1536, 40, 24, registers: registers)]
+            [
+                published("small", 384, 12, 6, registers: registers), published("base", 768, 12, 12, registers: registers),
+                published("large", 1024, 24, 16, registers: registers), published("giant", 1536, 40, 24, registers: registers),
+            ]
         },
         recognises: { $0.modelType == "dinov2" || $0.modelType == "dinov2_with_registers" },
         load: { folder in

@@ -28,7 +28,8 @@ public struct ResNet: FixedSizeImageEncoder, ImageClassifier {
             var blocks: [ResNetBlock] = []
             for block in 0..<config.depths[stage] {
                 let halves = block == 0 && (stage > 0 || config.firstStageHalves)
-                blocks.append(try ResNetBlock(root["encoder.stages.\(stage).layers.\(block)"], config, input, width, stride: halves ? 2 : 1))
+                blocks.append(
+                    try ResNetBlock(root["encoder.stages.\(stage).layers.\(block)"], config, input, width, stride: halves ? 2 : 1))
                 input = width
             }
             stages.append(blocks)
@@ -57,7 +58,9 @@ public struct ResNet: FixedSizeImageEncoder, ImageClassifier {
     }
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {
-        guard let classifier else { throw RoleError(model: "ResNet", role: "classifier", reason: "the checkpoint has no classifier.1.weight") }
+        guard let classifier else {
+            throw RoleError(model: "ResNet", role: "classifier", reason: "the checkpoint has no classifier.1.weight")
+        }
         return try classifier(embed(pixels: Tensor.stacked(prepared)))
     }
 }
@@ -86,9 +89,12 @@ struct ResNetBlock: Sendable {
         } else {
             layers = [try layer(0, input, output, kernel: 3, stride: stride), try layer(1, output, output, kernel: 3, stride: 1)]
         }
-        shortcut = input == output && stride == 1 ? nil : try Convolution(
-            weights["shortcut.convolution"], norm: weights["shortcut.normalization"], input, output, kernel: (1, 1),
-            window: Window(stride: (stride, stride)), epsilon: config.epsilon)
+        shortcut =
+            input == output && stride == 1
+            ? nil
+            : try Convolution(
+                weights["shortcut.convolution"], norm: weights["shortcut.normalization"], input, output, kernel: (1, 1),
+                window: Window(stride: (stride, stride)), epsilon: config.epsilon)
         activation = config.activation
     }
 

@@ -25,7 +25,9 @@ struct ResNetConfig: Sendable, Hashable {
         widths = try config.ints("hidden_sizes", default: [256, 512, 1024, 2048], in: sizes)
         depths = try config.ints("depths", default: [3, 4, 6, 3], in: 1...1000)
         guard !widths.isEmpty else { throw config.invalid("hidden_sizes", expected: "at least one stage") }
-        guard widths.count == depths.count else { throw config.invalid("depths", expected: "as many entries as hidden_sizes (\(widths.count))") }
+        guard widths.count == depths.count else {
+            throw config.invalid("depths", expected: "as many entries as hidden_sizes (\(widths.count))")
+        }
         channels = try config.size("num_channels", default: 3)
         bottleneck = try config.string("layer_type", default: "bottleneck", among: ["basic", "bottleneck"]) == "bottleneck"
         guard !bottleneck || widths.allSatisfy({ $0 >= ResNetBlock.reduction }) else {
@@ -42,8 +44,10 @@ struct ResNetConfig: Sendable, Hashable {
 extension ResNet {
     private static func published(_ name: String, _ type: String, _ depths: [Int], model: String = "resnet") -> PublishedCheckpoint {
         let widths = [64, 128, 256, 512].map { type == "bottleneck" ? $0 * 4 : $0 }
-        return .init(name, licence: "Apache-2.0",
-                     config: #"{"model_type":"\#(model)","embedding_size":64,"hidden_sizes":\#(widths),"depths":\#(depths),"layer_type":"\#(type)"}"#)
+        return .init(
+            name, licence: "Apache-2.0",
+            config: #"{"model_type":"\#(model)","embedding_size":64,"hidden_sizes":\#(widths),"depths":\#(depths),"layer_type":"\#(type)"}"#
+        )
     }
 
     public static let family = Family(
@@ -64,7 +68,9 @@ extension ResNet {
             default: .shortestEdge(256, crop: 224, filter: isV2 ? .bilinear : .bicubic, statistics: ImageTransform.Statistics.imageNet))
         let labels = folder.labels(config.classes ?? 0)
         if isV2 {
-            guard !config.bottleneck else { throw try folder.requireConfig().invalid("layer_type", expected: "basic, the only pre-activation form") }
+            guard !config.bottleneck else {
+                throw try folder.requireConfig().invalid("layer_type", expected: "basic, the only pre-activation form")
+            }
             let model = try WeightLoader.load(from: folder.source, label: "ResNet v2") {
                 try ResNetV2($0, config, transform: transform, labels: labels)
             }

@@ -29,7 +29,8 @@ public struct ResNetV2: FixedSizeImageEncoder, ImageClassifier {
             var blocks: [PreActivationBlock] = []
             for block in 0..<config.depths[stage] {
                 let stride = stage > 0 && block == 0 ? 2 : 1
-                blocks.append(try PreActivationBlock(weights["stages"][stage][block], input, output, stride: stride, epsilon: config.epsilon))
+                blocks.append(
+                    try PreActivationBlock(weights["stages"][stage][block], input, output, stride: stride, epsilon: config.epsilon))
                 input = output
             }
             stages.append(blocks)
@@ -54,7 +55,9 @@ public struct ResNetV2: FixedSizeImageEncoder, ImageClassifier {
     }
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {
-        guard let classifier else { throw RoleError(model: "ResNet v2", role: "classifier", reason: "the checkpoint has no classifier.weight") }
+        guard let classifier else {
+            throw RoleError(model: "ResNet v2", role: "classifier", reason: "the checkpoint has no classifier.weight")
+        }
         return try classifier(embed(pixels: Tensor.stacked(prepared)))
     }
 }
@@ -71,7 +74,8 @@ private struct PreActivationBlock: Sendable {
             weights["conv1"], norm: weights["norm2"], input, output, kernel: (3, 3),
             window: Window(stride: (stride, stride), padding: (1, 1)), epsilon: epsilon)
         second = Convolution(weights["conv2"], output, output, kernel: (3, 3), window: Window(padding: (1, 1)), bias: false)
-        downsample = input == output && stride == 1
+        downsample =
+            input == output && stride == 1
             ? nil : Convolution(weights["downsample"], input, output, kernel: (1, 1), window: Window(stride: (stride, stride)), bias: false)
     }
 

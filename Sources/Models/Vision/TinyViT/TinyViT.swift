@@ -61,7 +61,9 @@ public struct TinyViT: FixedSizeImageEncoder, ImageClassifier {
 
 extension Convolution {
     /// timm's ConvNorm at `conv` and `bn`; exporters fold the norm, and then `conv` has a bias and `bn` isn't there.
-    fileprivate static func normed(_ weights: Weights, _ input: Int, _ output: Int, kernel: Int, window: Window = Window(), groups: Int = 1)
+    fileprivate static func normed(
+        _ weights: Weights, _ input: Int, _ output: Int, kernel: Int, window: Window = Window(), groups: Int = 1
+    )
         throws(TensorError) -> Convolution
     {
         let kernel = (kernel, kernel)
@@ -76,7 +78,8 @@ private struct ExpandedConvolution: Sendable {
 
     init(_ weights: Weights, _ input: Int, hidden: Int, _ output: Int, stride: Int) throws(TensorError) {
         first = try .normed(weights["conv1"], input, hidden, kernel: 1)
-        second = try .normed(weights["conv2"], hidden, hidden, kernel: 3, window: Window(stride: (stride, stride), padding: (1, 1)), groups: hidden)
+        second = try .normed(
+            weights["conv2"], hidden, hidden, kernel: 3, window: Window(stride: (stride, stride), padding: (1, 1)), groups: hidden)
         third = try .normed(weights["conv3"], hidden, output, kernel: 1)
     }
 

@@ -33,7 +33,8 @@ struct TinyViTConfig: Sendable, Hashable {
         depths = try changes.ints("depths", default: [2, 2, 6, 2], in: 1...1000)
         heads = try changes.ints("num_heads", default: base.heads, in: 1...1 << 16)
         windows = try changes.ints("window_sizes", default: base.windows, in: 1...64)
-        for (field, values) in [("embed_dims", widths), ("depths", depths), ("num_heads", heads), ("window_sizes", windows)] where values.count != 4 {
+        for (field, values) in [("embed_dims", widths), ("depths", depths), ("num_heads", heads), ("window_sizes", windows)]
+        where values.count != 4 {
             throw changes.invalid(field, expected: "four entries")
         }
         for (width, count) in zip(widths, heads) where width % count != 0 {
@@ -81,12 +82,16 @@ struct TinyViTConfig: Sendable, Hashable {
 }
 
 extension TinyViT {
-    private static func published(_ name: String, side: Int = 224, classes: Int = 1000, crop: Double = 0.95, mode: String = "center") -> PublishedCheckpoint {
+    private static func published(
+        _ name: String, side: Int = 224, classes: Int = 1000, crop: Double = 0.95, mode: String = "center"
+    ) -> PublishedCheckpoint {
         let architecture = name.prefix { $0 != "." }
-        return .init("timm/" + name, licence: "Apache-2.0", config: """
-            {"architecture":"\(architecture)","num_classes":\(classes),\
-            "pretrained_cfg":{"input_size":[3,\(side),\(side)],"interpolation":"bicubic","crop_pct":\(crop),"crop_mode":"\(mode)"}}
-            """)
+        return .init(
+            "timm/" + name, licence: "Apache-2.0",
+            config: """
+                {"architecture":"\(architecture)","num_classes":\(classes),\
+                "pretrained_cfg":{"input_size":[3,\(side),\(side)],"interpolation":"bicubic","crop_pct":\(crop),"crop_mode":"\(mode)"}}
+                """)
     }
 
     public static let family = Family(

@@ -26,7 +26,8 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
         positions = vit["embeddings"].tensor("position_embeddings", [1, count + 1, width])
         // Only training masks patches.
         _ = vit["embeddings"].optional("mask_token", [1, 1, width])
-        patches = try PatchEmbedding(vit["embeddings.patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
+        patches = try PatchEmbedding(
+            vit["embeddings.patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
         blocks = try TransformerStack(vit["encoder.layer"], layers: config.layers, config.block, .vit)
         norm = LayerNorm(vit["layernorm"], width, epsilon: config.block.epsilon)
         pooler = config.pooler == nil ? nil : Linear(vit["pooler.dense"], width, config.pooled)

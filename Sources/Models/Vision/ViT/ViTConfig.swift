@@ -31,9 +31,14 @@ struct ViTConfig: Sendable, Hashable {
 }
 
 extension ViT {
-    private static func published(_ name: String, _ width: Int, _ layers: Int, _ heads: Int, patch: Int, image: Int = 224) -> PublishedCheckpoint {
-        .init("google/vit-" + name, licence: "Apache-2.0",
-              config: #"{"model_type":"vit","hidden_size":\#(width),"num_hidden_layers":\#(layers),"num_attention_heads":\#(heads),"intermediate_size":\#(width * 4),"image_size":\#(image),"patch_size":\#(patch)}"#)
+    private static func published(
+        _ name: String, _ width: Int, _ layers: Int, _ heads: Int, patch: Int, image: Int = 224
+    ) -> PublishedCheckpoint {
+        .init(
+            "google/vit-" + name, licence: "Apache-2.0",
+            config:
+                #"{"model_type":"vit","hidden_size":\#(width),"num_hidden_layers":\#(layers),"num_attention_heads":\#(heads),"intermediate_size":\#(width * 4),"image_size":\#(image),"patch_size":\#(patch)}"#
+        )
     }
 
     public static let family = Family(
@@ -48,7 +53,8 @@ extension ViT {
         recognises: { $0.modelType == "vit" },
         load: { folder in
             let config = try ViTConfig(folder.requireConfig(), weights: folder)
-            let transform = try folder.transform(default: .squash(config.image, filter: .bilinear, statistics: ImageTransform.Statistics.half))
+            let transform = try folder.transform(
+                default: .squash(config.image, filter: .bilinear, statistics: ImageTransform.Statistics.half))
             let model = try WeightLoader.load(from: folder.source, label: "ViT") {
                 try ViT($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }

@@ -38,7 +38,8 @@ extension Database {
         if let known = try self.identity(digest: identity.digest) {
             guard known.identity.dimension == identity.dimension else {
                 throw LibraryError.embedder(
-                    name: identity.name, reason: "vectors of \(identity.dimension) numbers; the library has \(known.identity.dimension) under the same digest")
+                    name: identity.name,
+                    reason: "vectors of \(identity.dimension) numbers; the library has \(known.identity.dimension) under the same digest")
             }
             return known
         }
@@ -48,7 +49,8 @@ extension Database {
                 VALUES (?, ?, ?, ?, ?, ?, NOT EXISTS (SELECT 1 FROM identity WHERE active = 1))
                 """,
             arguments: [
-                identity.digest, identity.name, identity.dimension, identity.embedsText, LibraryFolder.indexName(digest: identity.digest), time,
+                identity.digest, identity.name, identity.dimension, identity.embedsText, LibraryFolder.indexName(digest: identity.digest),
+                time,
             ])
         guard let row = try self.identity(digest: identity.digest) else {
             throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the new identity row is gone")
@@ -85,7 +87,8 @@ extension Database {
                 """,
             arguments: [path.data, FileStamp(status).device, time])
         let range = path.beneath
-        try execute(sql: "DELETE FROM folder_problem WHERE path = ? OR (path >= ? AND path < ?)", arguments: [path.data, range.from, range.to])
+        try execute(
+            sql: "DELETE FROM folder_problem WHERE path = ? OR (path >= ? AND path < ?)", arguments: [path.data, range.from, range.to])
     }
 
     func recordFolderProblem(_ path: FilePath, _ problem: FileProblem, at time: Double) throws {

@@ -60,14 +60,16 @@ extension Database {
     }
 
     func files(ofContent id: Int64) throws -> [FileRow] {
-        try Row.fetchAll(self, sql: "SELECT \(FileRow.columns) FROM file WHERE content_id = ? ORDER BY id", arguments: [id]).map(FileRow.init)
+        try Row.fetchAll(self, sql: "SELECT \(FileRow.columns) FROM file WHERE content_id = ? ORDER BY id", arguments: [id]).map(
+            FileRow.init)
     }
 
     /// Files at `path` or beneath it, by path; with `after` and `limit` a page of them.
     func files(at path: FilePath, after: FilePath? = nil, limit: Int = -1) throws -> [FileRow] {
         let range = path.beneath
         return try Row.fetchAll(
-            self, sql: "SELECT \(FileRow.columns) FROM file WHERE (path = ? OR (path >= ? AND path < ?)) AND path > ? ORDER BY path LIMIT ?",
+            self,
+            sql: "SELECT \(FileRow.columns) FROM file WHERE (path = ? OR (path >= ? AND path < ?)) AND path > ? ORDER BY path LIMIT ?",
             arguments: [path.data, range.from, range.to, after?.data ?? Data(), limit]
         ).map(FileRow.init)
     }
@@ -78,12 +80,14 @@ extension Database {
 
     func hasVector(content: Int64, identity: Int64) throws -> Bool {
         try Bool.fetchOne(
-            self, sql: "SELECT EXISTS (SELECT 1 FROM vector WHERE identity_id = ? AND content_id = ?)", arguments: [identity, content]) ?? false
+            self, sql: "SELECT EXISTS (SELECT 1 FROM vector WHERE identity_id = ? AND content_id = ?)", arguments: [identity, content])
+            ?? false
     }
 
     /// A block of content ids that nobody had before, also not a process that was killed.
     func reserveContentIDs(_ count: Int64) throws -> Range<Int64> {
-        let first = try Int64.fetchOne(self, sql: "UPDATE counter SET next = next + ? WHERE name = 'content' RETURNING next - ?", arguments: [count, count])
+        let first = try Int64.fetchOne(
+            self, sql: "UPDATE counter SET next = next + ? WHERE name = 'content' RETURNING next - ?", arguments: [count, count])
         guard let first else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "the content counter is gone") }
         return first..<(first + count)
     }
@@ -100,7 +104,8 @@ extension Database {
                 """,
             arguments: [
                 id, content.hash, content.width, content.height, content.format, content.taken, content.make, content.model,
-                content.latitude, content.longitude, content.words.title, content.words.description, PictureWords.tagColumn(content.words.tags),
+                content.latitude, content.longitude, content.words.title, content.words.description,
+                PictureWords.tagColumn(content.words.tags),
             ])
         try execute(sql: "DELETE FROM color WHERE content_id = ?", arguments: [id])
         for color in content.colors {
@@ -143,16 +148,21 @@ extension Database {
     }
 
     private func saveFile(
-        _ file: FoundFile, id old: Int64?, content: Int64?, state: FileRow.State, problem: FileProblem?, words: PictureWords, at time: Double
+        _ file: FoundFile, id old: Int64?, content: Int64?, state: FileRow.State, problem: FileProblem?, words: PictureWords,
+        at time: Double
     ) throws {
         let id = try old ?? Int64.fetchOne(self, sql: "SELECT id FROM file WHERE path = ?", arguments: [file.path.data])
         var arguments: StatementArguments = [
             file.path.data, file.path.folder.data, file.path.display, file.path.name.display,
             file.stamp.device, file.stamp.inode, file.stamp.modified, file.stamp.size, file.sidecarStamp,
-            content, state.rawValue, problem?.kind.rawValue, problem?.reason, time, words.title, words.description, PictureWords.tagColumn(words.tags),
+            content, state.rawValue, problem?.kind.rawValue, problem?.reason, time, words.title, words.description,
+            PictureWords.tagColumn(words.tags),
         ]
-        let names = ["path", "folder", "display", "name", "device", "inode", "modified", "size", "sidecar", "content_id", "state", "problem", "reason",
-                     "changed_at", "title", "description", "tags"]
+        let names = [
+            "path", "folder", "display", "name", "device", "inode", "modified", "size", "sidecar", "content_id", "state", "problem",
+            "reason",
+            "changed_at", "title", "description", "tags",
+        ]
         if let id {
             arguments += [id]
             try execute(sql: "UPDATE file SET \(names.map { "\($0) = ?" }.joined(separator: ", ")) WHERE id = ?", arguments: arguments)
@@ -173,13 +183,15 @@ extension Database {
             sql: "INSERT INTO words (rowid, title, description, tags, name, folder) VALUES (?, ?, ?, ?, ?, ?)",
             arguments: [
                 id, WordSplitting.indexed(words.title ?? ""), WordSplitting.indexed(words.description ?? ""),
-                WordSplitting.indexed(words.tags.joined(separator: "\n")), WordSplitting.indexedName(path.stem.display), WordSplitting.indexedName(folders),
+                WordSplitting.indexed(words.tags.joined(separator: "\n")), WordSplitting.indexedName(path.stem.display),
+                WordSplitting.indexedName(folders),
             ])
     }
 
     /// The file is gone. Its content and vector stay: it may turn up elsewhere.
     func markMissing(_ id: Int64, at time: Double) throws {
-        try execute(sql: "UPDATE file SET state = 'missing', problem = NULL, reason = NULL, changed_at = ? WHERE id = ?", arguments: [time, id])
+        try execute(
+            sql: "UPDATE file SET state = 'missing', problem = NULL, reason = NULL, changed_at = ? WHERE id = ?", arguments: [time, id])
         try execute(sql: "DELETE FROM words WHERE rowid = ?", arguments: [id])
     }
 

@@ -129,7 +129,9 @@ struct FolderWalk {
             }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: UInt8.self, capacity: 256) { bytes in
-                    FilePath(bytes: UnsafeBufferPointer(start: bytes, count: strnlen(UnsafeRawPointer(bytes).assumingMemoryBound(to: CChar.self), 256)))
+                    FilePath(
+                        bytes: UnsafeBufferPointer(
+                            start: bytes, count: strnlen(UnsafeRawPointer(bytes).assumingMemoryBound(to: CChar.self), 256)))
                 }
             }
             if name.bytes != [46] && name.bytes != [46, 46] { names.append(name) }

@@ -68,7 +68,9 @@ struct IngestCommitter {
         try commit()
         guard embedding else { return }
         // Their first ended in neither way that settles them, as when its file changed between two looks.
-        for file in copies.values.joined() { fail(file, FileProblem(.unreadable, "a copy of this file changed while it was read; run again"), nil) }
+        for file in copies.values.joined() {
+            fail(file, FileProblem(.unreadable, "a copy of this file changed while it was read; run again"), nil)
+        }
         copies = [:]
         try commit()
     }
@@ -150,13 +152,16 @@ struct IngestCommitter {
     private func rows(of tensor: Tensor, count: Int) throws -> [Result<[Float], FileProblem>] {
         let dimension = embedder.identity.dimension
         guard tensor.shape == [count, dimension] else {
-            throw LibraryError.embedder(name: embedder.identity.name, reason: "gave vectors of shape \(tensor.shape), expected \([count, dimension])")
+            throw LibraryError.embedder(
+                name: embedder.identity.name, reason: "gave vectors of shape \(tensor.shape), expected \([count, dimension])")
         }
         let values = tensor.floats()
         return (0..<count).map { row in
             let vector = Array(values[(row * dimension)..<((row + 1) * dimension)])
             let length = vector.reduce(0) { $0 + $1 * $1 }
-            guard length.isFinite, length > 0 else { return .failure(FileProblem(.notEmbedded, "the model gave no usable vector (length \(length))")) }
+            guard length.isFinite, length > 0 else {
+                return .failure(FileProblem(.notEmbedded, "the model gave no usable vector (length \(length))"))
+            }
             return .success(vector)
         }
     }
@@ -167,7 +172,8 @@ struct IngestCommitter {
         let counts = try database.write { database -> (moved: Int, duplicates: Int) in
             for item in added {
                 try database.save(item.content, id: item.id)
-                try database.execute(sql: "INSERT OR IGNORE INTO vector (identity_id, content_id) VALUES (?, ?)", arguments: [identity, item.id])
+                try database.execute(
+                    sql: "INSERT OR IGNORE INTO vector (identity_id, content_id) VALUES (?, ?)", arguments: [identity, item.id])
                 let moved = try database.movedFile(item.file, content: item.id)
                 try database.attach(item.file, to: item.id, replacing: moved, at: time)
             }

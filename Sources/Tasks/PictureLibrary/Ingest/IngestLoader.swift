@@ -13,7 +13,9 @@ struct IngestLoader: Sendable {
 
     func load(_ job: IngestJob) throws(LibraryError) -> LoadedFile {
         var file = job.file
-        if let sidecar = file.sidecar, !isUnchanged(job) || job.known?.sidecarStamp != file.sidecarStamp { file.words = Sidecar.read(sidecar) }
+        if let sidecar = file.sidecar, !isUnchanged(job) || job.known?.sidecarStamp != file.sidecarStamp {
+            file.words = Sidecar.read(sidecar)
+        }
         if let settled = try settledWithoutReading(file, job.known) { return settled }
         let bytes: [UInt8]
         do throws(FileProblem) {

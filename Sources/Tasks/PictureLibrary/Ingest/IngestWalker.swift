@@ -21,7 +21,9 @@ struct IngestWalker: Sendable {
             if status.st_mode & S_IFMT == S_IFDIR {
                 folders.append(root)
             } else {
-                guard try hand([FolderWalk.single(root, status)], folder: root.folder, to: job, found: found, seen: &seen) else { return seen }
+                guard try hand([FolderWalk.single(root, status)], folder: root.folder, to: job, found: found, seen: &seen) else {
+                    return seen
+                }
             }
         }
         let walkOptions = FolderWalk.Options(includesHidden: options.includesHidden, followsLinks: options.followsLinks)

@@ -37,7 +37,9 @@ enum PictureFile {
     static func hash(_ bytes: [UInt8]) -> Data { Data(ContentHash(of: bytes).bytes) }
 
     /// Decodes once, for the network and for the colours alike.
-    static func decode(_ bytes: [UInt8], hash: Data, shortestUsefulSide: Int) throws(FileProblem) -> (record: ContentRecord, picture: Picture) {
+    static func decode(
+        _ bytes: [UInt8], hash: Data, shortestUsefulSide: Int
+    ) throws(FileProblem) -> (record: ContentRecord, picture: Picture) {
         do throws(PictureError) {
             let metadata = try PictureMetadata.read(bytes: bytes)
             let picture = try PictureDecoder.decode(bytes: bytes, shortestUsefulSide: shortestUsefulSide)

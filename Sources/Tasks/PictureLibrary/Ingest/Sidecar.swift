@@ -11,7 +11,8 @@ struct PictureWords: Sendable, Equatable {
     static func merged(sidecar: PictureWords, metadata: PictureWords) -> PictureWords {
         let title = sidecar.title ?? metadata.title
         var lines: [String] = []
-        for text in [sidecar.description, metadata.title, metadata.description].compactMap({ $0 }) where text != title && !lines.contains(text) {
+        for text in [sidecar.description, metadata.title, metadata.description].compactMap({ $0 })
+        where text != title && !lines.contains(text) {
             lines.append(text)
         }
         var tags: [String] = []
@@ -22,7 +23,9 @@ struct PictureWords: Sendable, Equatable {
 
     /// As the column holds tags: a line each, with a line end on both sides; empty without tags.
     static func tagColumn(_ tags: [String]) -> String {
-        let clean = tags.map { $0.split(whereSeparator: \.isNewline).joined(separator: " ").trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+        let clean = tags.map { $0.split(whereSeparator: \.isNewline).joined(separator: " ").trimmingCharacters(in: .whitespaces) }.filter {
+            !$0.isEmpty
+        }
         return clean.isEmpty ? "" : "\n" + clean.joined(separator: "\n") + "\n"
     }
 
@@ -81,7 +84,9 @@ enum Sidecar {
         let head = line[..<equals].lowercased()
         guard head.hasSuffix(".utf8") || head.hasSuffix(".utf-8"), let dot = head.firstIndex(of: ".") else { return nil }
         let language = String(head[..<dot])
-        guard (2...12).contains(language.count), language.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "_" || $0 == "@") }) else { return nil }
+        guard (2...12).contains(language.count), language.allSatisfy({ $0.isASCII && ($0.isLetter || $0 == "_" || $0 == "@") }) else {
+            return nil
+        }
         let text = line[line.index(after: equals)...].trimmingCharacters(in: .whitespaces)
         return text.isEmpty ? nil : (language, text)
     }

@@ -14,7 +14,9 @@ struct CandidateCondition: Sendable {
 
     init(_ query: Query) {
         var parts = [SQLCondition(sql: "f.state = 'indexed'")]
-        if let filter = query.filter { parts.append(SQLCondition(sql: "coalesce(\(filter.condition.sql), 0)", arguments: filter.condition.arguments)) }
+        if let filter = query.filter {
+            parts.append(SQLCondition(sql: "coalesce(\(filter.condition.sql), 0)", arguments: filter.condition.arguments))
+        }
         if let folder = query.folder {
             let range = folder.beneath
             parts.append(SQLCondition(sql: "(f.path >= ? AND f.path < ?)", arguments: [range.from, range.to]))
@@ -64,7 +66,8 @@ enum TextRanking {
         return found
     }
 
-    private static func matches(_ expression: String, _ condition: CandidateCondition, _ limit: Int, _ database: Database) throws -> [Match] {
+    private static func matches(_ expression: String, _ condition: CandidateCondition, _ limit: Int, _ database: Database) throws -> [Match]
+    {
         var arguments: StatementArguments = [expression]
         arguments += condition.arguments
         arguments += [limit]

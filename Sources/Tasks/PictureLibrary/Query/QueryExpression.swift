@@ -60,10 +60,14 @@ public enum QueryExpression {
     static func splitWeight(_ text: String) throws(LibraryError) -> (weight: Double?, rest: String) {
         guard let colon = text.firstIndex(of: ":") else { return (nil, text) }
         let head = text[..<colon].trimmed
-        guard !head.isEmpty, head.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let weight = Double(head) else { return (nil, text) }
+        guard !head.isEmpty, head.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let weight = Double(head) else {
+            return (nil, text)
+        }
         let rest = String(text[text.index(after: colon)...].trimmed)
         guard !rest.isEmpty else { throw .badQuery(reason: "nothing follows the weight \"\(head):\"") }
-        guard weight > 0, weight <= largestWeight else { throw .badQuery(reason: "the weight \(head) isn't above 0 and at most \(Int(largestWeight))") }
+        guard weight > 0, weight <= largestWeight else {
+            throw .badQuery(reason: "the weight \(head) isn't above 0 and at most \(Int(largestWeight))")
+        }
         return (weight, rest)
     }
 

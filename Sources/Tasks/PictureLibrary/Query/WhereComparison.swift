@@ -45,7 +45,9 @@ extension WhereParser {
     }
 
     private func refuseText(_ field: WhereField, _ operation: WhereOperator, at place: WhereLexer.Token) throws(WhereError) {
-        if operation == .like || operation == .contains { throw error("\(field.rawValue) is no text: compare it with = != < <= > >=", at: place) }
+        if operation == .like || operation == .contains {
+            throw error("\(field.rawValue) is no text: compare it with = != < <= > >=", at: place)
+        }
     }
 
     private func number(_ field: WhereField, _ value: (text: String, token: WhereLexer.Token)) throws(WhereError) -> Double {
@@ -56,7 +58,9 @@ extension WhereParser {
             if sides.count == 2, sides[1] > 0, text.contains(":"), sides[0].isFinite { return sides[0] / sides[1] }
         }
         if field.kind == .bytes {
-            for (unit, size) in [("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("kib", 1024.0), ("mib", 1_048_576), ("gib", 1_073_741_824), ("b", 1)]
+            for (unit, size) in [
+                ("kb", 1e3), ("mb", 1e6), ("gb", 1e9), ("kib", 1024.0), ("mib", 1_048_576), ("gib", 1_073_741_824), ("b", 1),
+            ]
             where text.hasSuffix(unit) && Double(text.dropLast(unit.count)) != nil {
                 text = String(text.dropLast(unit.count))
                 factor = size
@@ -71,8 +75,9 @@ extension WhereParser {
 
     private func date(_ field: WhereField, _ value: (text: String, token: WhereLexer.Token)) throws(WhereError) -> WhereDate {
         guard let date = WhereDate(value.text, timeZone: timeZone) else {
-            throw error("\(field.rawValue) is compared with a date such as 2020, 2020-05, 2020-05-17 or \"2020-05-17 12:30\", not \(value.token.shown)",
-                        at: value.token)
+            throw error(
+                "\(field.rawValue) is compared with a date such as 2020, 2020-05, 2020-05-17 or \"2020-05-17 12:30\", not \(value.token.shown)",
+                at: value.token)
         }
         return date
     }
@@ -102,7 +107,9 @@ extension WhereParser {
     }
 
     /// Tags lie in one column, a line each, with a line end on both sides.
-    private func tags(_ field: WhereField, _ operation: WhereOperator, _ value: String, at place: WhereLexer.Token) throws(WhereError) -> SQLCondition {
+    private func tags(
+        _ field: WhereField, _ operation: WhereOperator, _ value: String, at place: WhereLexer.Token
+    ) throws(WhereError) -> SQLCondition {
         let folded = value.lowercased()
         switch operation {
         case .equal: return SQLCondition(sql: "(instr(fold(\(field.column)), ?) > 0)", arguments: ["\n\(folded)\n"])

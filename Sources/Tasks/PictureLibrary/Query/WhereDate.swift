@@ -16,7 +16,9 @@ struct WhereDate: Equatable {
         guard let day = pieces.first, let date = Self.numbers(day, separator: "-", widths: [4, 2, 2]), !date.isEmpty else { return nil }
         var time: [Int] = []
         if pieces.count == 2 {
-            guard date.count == 3, let parsed = Self.numbers(pieces[1], separator: ":", widths: [2, 2, 2]), !parsed.isEmpty else { return nil }
+            guard date.count == 3, let parsed = Self.numbers(pieces[1], separator: ":", widths: [2, 2, 2]), !parsed.isEmpty else {
+                return nil
+            }
             time = parsed
         }
         var calendar = Calendar(identifier: .gregorian)
@@ -25,7 +27,8 @@ struct WhereDate: Equatable {
         let units: [Calendar.Component] = [.year, .month, .day, .hour, .minute, .second]
         var components = DateComponents()
         let values = all + [1, 1, 1, 0, 0, 0][all.count...]
-        guard values[0] >= 1, (1...12).contains(values[1]), (1...31).contains(values[2]), values[3] < 24, values[4] < 60, values[5] < 60 else { return nil }
+        guard values[0] >= 1, (1...12).contains(values[1]), (1...31).contains(values[2]), values[3] < 24, values[4] < 60, values[5] < 60
+        else { return nil }
         for (unit, value) in zip(units, values) { components.setValue(value, for: unit) }
         guard let first = calendar.date(from: components), calendar.component(.day, from: first) == values[2],
             let next = calendar.date(byAdding: units[all.count - 1], value: 1, to: first)
@@ -53,6 +56,7 @@ struct WhereDate: Equatable {
             let digits = String(value ?? 0)
             return String(repeating: "0", count: max(0, width - digits.count)) + digits
         }
-        return "\(pad(parts.year, 4))-\(pad(parts.month, 2))-\(pad(parts.day, 2))T\(pad(parts.hour, 2)):\(pad(parts.minute, 2)):\(pad(parts.second, 2))"
+        return
+            "\(pad(parts.year, 4))-\(pad(parts.month, 2))-\(pad(parts.day, 2))T\(pad(parts.hour, 2)):\(pad(parts.minute, 2)):\(pad(parts.second, 2))"
     }
 }

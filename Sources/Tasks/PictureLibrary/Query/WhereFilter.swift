@@ -114,8 +114,12 @@ struct WhereParser {
         comparisons += 1
         guard comparisons <= Self.mostComparisons else { throw error("more than \(Self.mostComparisons) comparisons") }
         let token = advance()
-        guard case .word(let name) = token.kind else { throw error("expected a field, found \(token.shown); known fields: \(WhereField.names)", at: token) }
-        guard let field = WhereField(name: name) else { throw error("unknown field \"\(name)\"; known fields: \(WhereField.names)", at: token) }
+        guard case .word(let name) = token.kind else {
+            throw error("expected a field, found \(token.shown); known fields: \(WhereField.names)", at: token)
+        }
+        guard let field = WhereField(name: name) else {
+            throw error("unknown field \"\(name)\"; known fields: \(WhereField.names)", at: token)
+        }
         if current.isKeyword("not") {
             index += 1
             guard current.isKeyword("in") else { throw error("expected \"in\" after \"not\", found \(current.shown)") }

@@ -33,7 +33,8 @@ struct WhereLexer {
 
     init(_ source: String) throws(WhereError) {
         guard source.utf8.count <= Self.longestExpression else {
-            throw WhereError(expression: String(source.prefix(80)), position: 0, reason: "the filter is longer than \(Self.longestExpression) bytes")
+            throw WhereError(
+                expression: String(source.prefix(80)), position: 0, reason: "the filter is longer than \(Self.longestExpression) bytes")
         }
         self.source = source
         characters = Array(source)
@@ -60,7 +61,8 @@ struct WhereLexer {
             return .symbol(symbol == "==" ? "=" : symbol == "<>" ? "!=" : symbol)
         }
         guard Self.isWordPart(character) else {
-            throw WhereError(expression: source, position: index, reason: "\"\(character)\" has no meaning in a filter; put texts in quotes")
+            throw WhereError(
+                expression: source, position: index, reason: "\"\(character)\" has no meaning in a filter; put texts in quotes")
         }
         let start = index
         while index < characters.count, Self.isWordPart(characters[index]) { index += 1 }

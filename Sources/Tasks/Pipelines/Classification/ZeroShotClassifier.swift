@@ -24,9 +24,13 @@ public struct ZeroShotClassifier: Sendable {
 
     /// - Parameter templates: the sentences for a label; by default those of its language.
     public init(_ model: LoadedModel, labels: [String], templates: (String) -> PromptTemplates = PromptTemplates.fitting) throws {
-        guard let image = model.image else { throw RoleError(model: model.family, role: "zero-shot classifier", reason: "the checkpoint holds no picture tower") }
+        guard let image = model.image else {
+            throw RoleError(model: model.family, role: "zero-shot classifier", reason: "the checkpoint holds no picture tower")
+        }
         guard let text = model.text, model.textAbsence == nil else {
-            throw RoleError(model: model.family, role: "zero-shot classifier", reason: model.textAbsence ?? "it has no text tower; give the labels' vectors instead")
+            throw RoleError(
+                model: model.family, role: "zero-shot classifier",
+                reason: model.textAbsence ?? "it has no text tower; give the labels' vectors instead")
         }
         var rows: [Tensor] = []
         for label in labels {
@@ -64,7 +68,8 @@ public struct TrainedClassifier: Sendable {
 
     public init(_ model: LoadedModel) throws {
         guard let classifier = model.classifier else {
-            throw RoleError(model: model.family, role: "classifier", reason: "the checkpoint has no classifier head; give labels to compare with")
+            throw RoleError(
+                model: model.family, role: "classifier", reason: "the checkpoint has no classifier head; give labels to compare with")
         }
         self.model = classifier
     }

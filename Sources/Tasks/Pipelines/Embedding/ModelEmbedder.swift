@@ -14,13 +14,16 @@ public struct ModelEmbedder: Embedder {
     ///   - weightsDigest: a digest of configuration and weights; the processor's fingerprint is added to it here.
     /// - Throws: `RoleError` where the model has no picture tower.
     public init(_ model: LoadedModel, name: String, weightsDigest: String) throws {
-        guard let image = model.image else { throw RoleError(model: model.family, role: "picture encoder", reason: "the checkpoint holds no picture tower") }
+        guard let image = model.image else {
+            throw RoleError(model: model.family, role: "picture encoder", reason: "the checkpoint holds no picture tower")
+        }
         self.image = image
         text = model.text
         textAbsence = model.textAbsence ?? "\(model.family) has no text tower"
         let canEmbedText = model.text != nil && model.textAbsence == nil
         identity = EmbedderIdentity(
-            name: name, digest: StableDigest.hex(weightsDigest + "|" + image.preprocessing), dimension: image.dimension, embedsText: canEmbedText)
+            name: name, digest: StableDigest.hex(weightsDigest + "|" + image.preprocessing), dimension: image.dimension,
+            embedsText: canEmbedText)
     }
 
     public var shortestUsefulSide: Int { image.shortestUsefulSide }
