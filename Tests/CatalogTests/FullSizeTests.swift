@@ -20,9 +20,10 @@ struct MadeUpSource: TensorSource {
         let shape = shapes[name]!
         var generator = RandomGenerator(seed: UInt64(name.utf8.count))
         let width = shape.count > 1 ? shape.dropFirst().reduce(1, *) : 1
-        // Uniform numbers are enough here and cheap to make.
+        // Uniform numbers are enough here and cheap to make; a variance is positive.
+        let shift: Float = name.hasSuffix("running_var") ? 1 : 0
         return Tensor.makeFloats(shape) { out in
-            for i in 0..<shape.reduce(1, *) { out[i] = (generator.uniform() - 0.5) / Float(width).squareRoot() }
+            for i in 0..<shape.reduce(1, *) { out[i] = (generator.uniform() - 0.5) / Float(width).squareRoot() + shift }
         }
     }
 }

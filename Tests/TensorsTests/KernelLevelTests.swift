@@ -31,6 +31,9 @@ import Testing
                 plain.pointee.unary(operation, input, &b, input.count)
                 check(a, b, tolerance: 2e-6, "unary \(code) of \(count) at \(level)")
             }
+            var pair: [Float] = [.nan, -1]
+            fast.pointee.unary(SN_RELU, pair, &pair, 2)
+            #expect(pair[0].isNaN && pair[1] == 0)
             let y = values(x.count, seed: 99).map { $0 + ($0 < 0 ? -0.5 : 0.5) }
             for code in 0..<SN_BINARY_COUNT.rawValue where sn_binary(code) != SN_POW {
                 for (aStep, bStep) in [(1, 1), (0, 1), (1, 0)] {

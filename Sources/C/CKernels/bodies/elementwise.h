@@ -32,7 +32,7 @@ void NAME(unary)(sn_unary operation, const float *x, float *y, intptr_t n) {
         UNARY(SN_TANH, v_tanh(v))
         UNARY(SN_SIGMOID, v_sigmoid(v))
         UNARY(SN_ERF, v_erf(v))
-        UNARY(SN_RELU, v_max(v, v_set1(0.0f)))
+        UNARY(SN_RELU, v_max(v_set1(0.0f), v))  // x86 gives the second operand when one is NaN
         UNARY(SN_GELU, v_gelu(v))
         UNARY(SN_GELU_TANH, v_gelu_tanh(v))
         UNARY(SN_GELU_QUICK, v_gelu_quick(v))

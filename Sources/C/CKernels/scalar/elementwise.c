@@ -15,7 +15,7 @@ static float apply(sn_unary operation, float x) {
         case SN_ERF: return erff(x);
         case SN_SIN: return sinf(x);
         case SN_COS: return cosf(x);
-        case SN_RELU: return x > 0.0f ? x : 0.0f;
+        case SN_RELU: return x < 0.0f ? 0.0f : x;  // NaN stays
         case SN_GELU: return 0.5f * x * (1.0f + erff(x * 0.70710678118654752f));
         case SN_GELU_TANH: return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
         case SN_GELU_QUICK: return x / (1.0f + expf(-1.702f * x));
