@@ -6,7 +6,9 @@
 #include "scratch.h"
 #include "sensorium_kernels.h"
 
-enum { KC = 256, MC = 192 };  // one right panel of KC rows fits L1, one left block fits L2
+// One right panel of KC rows fits L1, one left block fits L2. The tokens of a picture (197, 257) make one block, so that the
+// weights pass by once.
+enum { KC = 256, MC = 264 };
 
 typedef struct { float *memory; intptr_t floats; } buffer;
 static pthread_key_t buffers_key;
@@ -46,6 +48,7 @@ typedef struct sn_gemm_job {
     intptr_t ldc;
     const sn_epilogue *epilogue;
     const sn_kernel_table *kernels;
+    float *left;  // the packed left operand
     intptr_t m_block, n_block, n_blocks;
 } sn_gemm_job;
 
@@ -115,33 +118,40 @@ static void finish_tile(const sn_gemm_job *job, intptr_t row, intptr_t column, i
     }
 }
 
-void sn_gemm_block(const sn_gemm_job *job, intptr_t m0, intptr_t m1, intptr_t n0, intptr_t n1) {
+// The left operand, packed whole: block after block of m_block rows, in each the panels of one k range after another.
+static void pack_left_blocks(void *context, intptr_t start, intptr_t end) {
+    const sn_gemm_job *job = context;
+    for (intptr_t block = start; block < end; block++) {
+        intptr_t m0 = block * job->m_block, rows = minimum(job->m_block, job->m - m0);
+        for (intptr_t k0 = 0; k0 < job->k; k0 += KC)
+            pack_left(job, m0, rows, k0, minimum(KC, job->k - k0), job->left + m0 * job->k + rows * k0);
+    }
+}
+
+// Columns [n0, n1) (n0 a multiple of nr) of the rows of one block, whose left operand is packed.
+static void gemm_block(const sn_gemm_job *job, intptr_t m0, intptr_t rows, intptr_t n0, intptr_t n1) {
     const sn_kernel_table *f = job->kernels;
     intptr_t mr = f->mr, nr = f->nr, k = job->k;
     float edge[12 * 48];  // a tile that sticks out on the right is computed here and copied
-    float *left = sn_scratch(SCRATCH_LEFT, MC * KC);
-    for (intptr_t mb = m0; mb < m1; mb += MC) {
-        intptr_t rows = minimum(MC, m1 - mb);
-        for (intptr_t k0 = 0; k0 < k || k0 == 0; k0 += KC) {
-            intptr_t kc = minimum(KC, k - k0);
-            bool last = k0 + KC >= k;
-            pack_left(job, mb, rows, k0, kc, left);
-            for (intptr_t j = n0; j < n1; j += nr) {
-                const float *right = job->packed + j * k + k0 * nr;
-                intptr_t columns = minimum(nr, job->n - j);
-                for (intptr_t i = 0; i < rows; i += mr) {
-                    intptr_t count = minimum(mr, rows - i);
-                    float *c = job->c + (mb + i) * job->ldc + j;
-                    if (columns == nr) {
-                        f->gemm_tile((int32_t)count, kc, left + i * kc, right, c, job->ldc, k0 > 0);
-                    } else {
-                        f->gemm_tile((int32_t)count, kc, left + i * kc, right, edge, nr, false);
-                        for (intptr_t r = 0; r < count; r++)
-                            for (intptr_t x = 0; x < columns; x++)
-                                c[r * job->ldc + x] = k0 > 0 ? c[r * job->ldc + x] + edge[r * nr + x] : edge[r * nr + x];
-                    }
-                    if (last && job->epilogue) finish_tile(job, mb + i, j, count, columns);
+    for (intptr_t k0 = 0; k0 < k || k0 == 0; k0 += KC) {
+        intptr_t kc = minimum(KC, k - k0);
+        bool last = k0 + KC >= k;
+        const float *left = job->left + m0 * k + rows * k0;
+        for (intptr_t j = n0; j < n1; j += nr) {
+            const float *right = job->packed + j * k + k0 * nr;
+            intptr_t columns = minimum(nr, job->n - j);
+            for (intptr_t i = 0; i < rows; i += mr) {
+                intptr_t count = minimum(mr, rows - i);
+                float *c = job->c + (m0 + i) * job->ldc + j;
+                if (columns == nr) {
+                    f->gemm_tile((int32_t)count, kc, left + i * kc, right, c, job->ldc, k0 > 0);
+                } else {
+                    f->gemm_tile((int32_t)count, kc, left + i * kc, right, edge, nr, false);
+                    for (intptr_t r = 0; r < count; r++)
+                        for (intptr_t x = 0; x < columns; x++)
+                            c[r * job->ldc + x] = k0 > 0 ? c[r * job->ldc + x] + edge[r * nr + x] : edge[r * nr + x];
                 }
+                if (last && job->epilogue) finish_tile(job, m0 + i, j, count, columns);
             }
         }
     }
@@ -151,25 +161,40 @@ static void gemm_tasks(void *context, intptr_t start, intptr_t end) {
     const sn_gemm_job *job = context;
     for (intptr_t task = start; task < end; task++) {
         intptr_t m0 = task / job->n_blocks * job->m_block, n0 = task % job->n_blocks * job->n_block;
-        sn_gemm_block(job, m0, minimum(m0 + job->m_block, job->m), n0, minimum(n0 + job->n_block, job->n));
+        gemm_block(job, m0, minimum(job->m_block, job->m - m0), n0, minimum(n0 + job->n_block, job->n));
     }
+}
+
+// Equal blocks of rows, of whole tiles but for the last; returns their number.
+static intptr_t split_rows(sn_gemm_job *job) {
+    intptr_t blocks = (job->m + MC - 1) / MC, mr = job->kernels->mr;
+    job->m_block = ((job->m + blocks - 1) / blocks + mr - 1) / mr * mr;
+    return (job->m + job->m_block - 1) / job->m_block;
 }
 
 void sn_gemm_packed(intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_row, intptr_t a_step, const float *packed,
                     float *c, intptr_t ldc, const sn_epilogue *epilogue) {
     if (m <= 0 || n <= 0) return;
-    sn_gemm_job job = {m, n, k, a, a_row, a_step, packed, c, ldc, epilogue, sn_kernels()};
+    sn_gemm_job job = {.m = m, .n = n, .k = k, .a = a, .a_row = a_row, .a_step = a_step, .packed = packed, .c = c, .ldc = ldc,
+                       .epilogue = epilogue, .kernels = sn_kernels()};
     intptr_t nr = job.kernels->nr, panels = (n + nr - 1) / nr, threads = sn_thread_count();
     if ((double)m * (double)n * (double)k < 65536.0) threads = 1;
-    // Blocks of rows first; where they are few, columns are split too, so that each thread gets about four tasks.
-    job.m_block = MC;
-    intptr_t m_blocks = (m + MC - 1) / MC, wanted = threads == 1 ? 1 : (threads * 4 + m_blocks - 1) / m_blocks;
+    job.left = sn_pool_allocate((m * k + 1) * 4);
+    intptr_t m_blocks = split_rows(&job);
+    // Where blocks of rows are few, columns are split too, so that each thread gets about four tasks.
+    intptr_t wanted = threads == 1 ? 1 : (threads * 4 + m_blocks - 1) / m_blocks;
     if (wanted > panels) wanted = panels;
     intptr_t panels_each = (panels + wanted - 1) / wanted;
     job.n_block = panels_each * nr;
     job.n_blocks = (panels + panels_each - 1) / panels_each;
-    if (threads == 1) gemm_tasks(&job, 0, m_blocks * job.n_blocks);
-    else sn_parallel_for(m_blocks * job.n_blocks, 1, gemm_tasks, &job);
+    if (threads == 1) {
+        pack_left_blocks(&job, 0, m_blocks);
+        gemm_tasks(&job, 0, m_blocks * job.n_blocks);
+    } else {
+        sn_parallel_for(m_blocks, 1, pack_left_blocks, &job);
+        sn_parallel_for(m_blocks * job.n_blocks, 1, gemm_tasks, &job);
+    }
+    sn_pool_release(job.left, (m * k + 1) * 4);
 }
 
 typedef struct {
@@ -188,7 +213,12 @@ static void batched_tasks(void *context, intptr_t start, intptr_t end) {
         job.packed = packed;
         job.a += i * batched->a_batch;
         job.c += i * batched->c_batch;
-        sn_gemm_block(&job, 0, job.m, 0, job.n);
+        job.left = sn_scratch(SCRATCH_LEFT, job.m * job.k + 1);
+        intptr_t blocks = split_rows(&job);
+        job.n_block = (job.n + job.kernels->nr - 1) / job.kernels->nr * job.kernels->nr;
+        job.n_blocks = 1;
+        pack_left_blocks(&job, 0, blocks);
+        gemm_tasks(&job, 0, blocks);
     }
 }
 
@@ -205,6 +235,7 @@ void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const f
         }
         return;
     }
-    batched_job job = {{m, n, k, a, a_row, a_step, NULL, c, ldc, NULL, sn_kernels()}, a_batch, b_batch, b_k, b_n, c_batch, b};
+    batched_job job = {{.m = m, .n = n, .k = k, .a = a, .a_row = a_row, .a_step = a_step, .c = c, .ldc = ldc, .kernels = sn_kernels()},
+                       a_batch, b_batch, b_k, b_n, c_batch, b};
     sn_parallel_for(batch, 1, batched_tasks, &job);
 }
