@@ -94,8 +94,8 @@ extension Library {
     private static func json(_ progress: IndexProgress) -> String {
         let counts = [
             ("found", progress.found), ("embedded", progress.embedded), ("unchanged", progress.unchanged),
-            ("duplicates", progress.duplicates),
-            ("moved", progress.moved), ("failed", progress.failed), ("missing", progress.missing), ("unreachable", progress.unreachable),
+            ("duplicates", progress.duplicates), ("moved", progress.moved), ("failed", progress.failed), ("missing", progress.missing),
+            ("unreachable", progress.unreachable),
         ]
         return "{" + counts.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
     }

@@ -143,9 +143,9 @@ extension Library {
                 throw .embedder(name: embedder.identity.name, reason: "\(error)")
             }
         case .picture(let path):
-            if let embedder { return try Self.embed(path, embedder) }
-            guard let stored = try storedVector(path) else { throw .unknownPicture(path: path.display) }
-            return stored.vector
+            if let stored = try storedVector(path), stored.identity.id == identity.id { return stored.vector }
+            guard let embedder else { throw .unknownPicture(path: path.display) }
+            return try Self.embed(path, embedder)
         }
     }
 
