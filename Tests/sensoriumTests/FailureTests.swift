@@ -53,6 +53,14 @@ import Testing
         #expect(enough.status == 0 && enough.errors.isEmpty && enough.lines.count == 1)
     }
 
+    @Test func aStandardInputThatCannotBeReadIsTold() throws {
+        let workspace = try indexed()
+        for command in ["embed --model dinov2-small --stdin images --output x.npy", "sheet --output x.html -"] {
+            let run = try CommandRun(shell: "sensorium \(command) < .", in: workspace)
+            #expect(run.status == 2 && run.errors.contains("the standard input can't be read: Is a directory"), "\(run.errors)")
+        }
+    }
+
     @Test func unreadableQuestionsAreTold() throws {
         let workspace = try indexed()
         try workspace.write("words.jpg", text: "no picture")

@@ -17,7 +17,7 @@ enum CataloguePage {
             [$0.name, $0.group, $0.summary, $0.layouts.joined(separator: "; "), String(format: "%.0e", Double($0.worstDifference))]
         }))
 
-        The largest difference is that of an element of an embedding of unit order, in f32, over all stored cases of the family.
+        The largest difference is of a single element of an embedding, before it is scaled to length 1, in f32, over all stored cases.
 
         ## Published checkpoints
 
