@@ -21,14 +21,14 @@ private struct IndexCheck {
     let tolerance: Float
     var dimension = 0
     var failures: [String] = []
-    var random = SplitMix(seed: 7)
+    var random = RandomGenerator(seed: 7)
 
     mutating func expect(_ condition: Bool, _ what: @autoclosure () -> String) {
         if !condition { failures.append("\(metric), dimension \(dimension): \(what())") }
     }
 
     mutating func rows(_ count: Int) -> [[Float]] {
-        (0..<count).map { _ in (0..<dimension).map { _ in random.uniform() } }
+        (0..<count).map { _ in (0..<dimension).map { _ in random.normal() } }
     }
 
     func tensor(_ rows: [[Float]]) throws -> Tensor { try Tensor(rows.flatMap { $0 }, [rows.count, dimension]) }
@@ -137,23 +137,4 @@ private struct IndexCheck {
         expect(refused { _ = try index.search(Tensor.zeros([1, dimension]), k: -1, filter: nil) }, "a negative k is taken")
         expect(index.count == 0, "a refused change left something")
     }
-}
-
-/// A small seeded generator (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators").
-public struct SplitMix: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-    public init(seed: UInt64) { state = seed }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    /// In -1..<1.
-    public mutating func uniform() -> Float { Float(Int64(bitPattern: next()) >> 40) * 0x1p-23 }
-    /// Roughly normal, variance 1.
-    public mutating func normal() -> Float { (0..<12).reduce(0) { sum, _ in sum + uniform() } * 0.5 }
 }

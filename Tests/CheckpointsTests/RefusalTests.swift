@@ -52,7 +52,7 @@ import Testing
 
     @Test(arguments: files) func damagedFilesDoNotTrap(file: String) throws {
         let original = try Fixture.bytes(file), scratch = try Scratch()
-        var generator = SeededGenerator(state: file.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
+        var generator = RandomGenerator(seed: file.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
         var refused = 0
         for round in 0..<1000 {
             let path = try scratch.file("\(round)", Self.mutate(original, &generator))
@@ -62,7 +62,7 @@ import Testing
         #expect(refused > 100, "damage is noticed: \(refused) of 1000")
     }
 
-    private static func mutate(_ original: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
+    private static func mutate(_ original: [UInt8], _ generator: inout RandomGenerator) -> [UInt8] {
         var bytes = original
         for _ in 0..<Int.random(in: 1...6, using: &generator) {
             guard !bytes.isEmpty else { break }
@@ -85,7 +85,7 @@ import Testing
 
     @Test func damagedJSONDoesNotTrap() throws {
         let original = Array(#"{"a": [1, -2.5e-3, true, null, "x\u00e9\ud83d\ude00\n"], "b": {"c": {}}, "d": NaN}"#.utf8)
-        var generator = SeededGenerator(state: 11), refused = 0
+        var generator = RandomGenerator(seed: 11), refused = 0
         for _ in 0..<20_000 {
             let bytes = Self.mutate(original, &generator)
             bytes.withUnsafeBytes { raw in

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Testing
 
 @testable import Imaging
@@ -77,7 +78,7 @@ struct HostileInputTests {
 
     /// Bytes changed, cut and doubled at random, from a fixed seed: results or errors, never a crash.
     @Test func mutatedFilesNeverCrash() throws {
-        var generator = SplitMix(state: 42)
+        var generator = RandomGenerator(seed: 42)
         let limits = DecodeLimits(pixels: 1 << 20)
         var decoded = 0, refused = 0
         let files = try Fixtures.names.map(Fixtures.bytes).filter { !$0.isEmpty && $0.count < 20_000 }
@@ -96,7 +97,7 @@ struct HostileInputTests {
         #expect(decoded > 100 && refused > 100, "\(decoded) decoded, \(refused) refused")
     }
 
-    private func mutate(_ bytes: inout [UInt8], _ generator: inout SplitMix) {
+    private func mutate(_ bytes: inout [UInt8], _ generator: inout RandomGenerator) {
         guard !bytes.isEmpty else { return }
         // Headers decide more than pixels: half of the changes go there.
         let reach = generator.next() & 1 == 0 ? min(bytes.count, 160) : bytes.count
@@ -109,18 +110,5 @@ struct HostileInputTests {
         case 4: bytes.insert(contentsOf: bytes[place..<min(bytes.count, place + 8)], at: place)
         default: bytes.removeLast(Int(generator.next() % UInt64(bytes.count)))
         }
-    }
-}
-
-/// Steele, Lea and Flood's SplitMix64: the same sequence on every machine.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -25,7 +25,7 @@ import Testing
         let second = try await library.indexAll([pictures], embedder)
         #expect(second.unchanged == 7 && second.embedded == 0)
         #expect(embedder.embedded == 7)
-        #expect(try library.verify() == [])
+        #expect(try library.verify() == LibraryFindings())
     }
 
     @Test func changedFilesAreEmbeddedAgain() async throws {
@@ -75,7 +75,7 @@ import Testing
         #expect(try library.search(Query(terms: [QueryTerm(.words("p1"))])).filter { $0.path.name.display == "p1.png" }.isEmpty)
         #expect(try library.status().missing == 1)
         #expect(try library.forgetMissing() == RemovalSummary(files: 1, pictures: 1))
-        #expect(try library.verify() == [])
+        #expect(try library.verify() == LibraryFindings())
     }
 
     @Test func aVanishedRootKeepsItsPictures() async throws {
@@ -231,6 +231,6 @@ import Testing
         #expect(try library.status().indexes.first?.vectors == 0)
         #expect(try library.roots().isEmpty)
         try library.compact()
-        #expect(try library.verify() == [])
+        #expect(try library.verify() == LibraryFindings())
     }
 }

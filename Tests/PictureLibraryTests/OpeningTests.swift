@@ -29,6 +29,28 @@ import Testing
         }
     }
 
+    @Test func aFileIsNoLibrary() throws {
+        try write("mine", to: scratch.library)
+        for create in [false, true] {
+            let found = error { _ = try Library(at: scratch.library, create: create) }
+            #expect(found == .notALibrary(path: scratch.library.display, reason: "this is a file, not a folder"))
+        }
+    }
+
+    /// Another user's library, or one on a read-only disk. The superuser may write anywhere.
+    @Test(.enabled(if: geteuid() != 0)) func aLibraryThatCanOnlyBeReadIsSearched() async throws {
+        let picture = try scratch.folder("pictures").appending("p.png")
+        try makePicture(picture, "red")
+        do { _ = try await Library(at: scratch.library, create: true).indexAll([picture], ColorEmbedder()) }
+        for name in ["", "catalog.sqlite", "lock"] { chmod(scratch.library.appending(name).display, name.isEmpty ? 0o555 : 0o444) }
+        let library = try Library(at: scratch.library)
+        #expect(try library.search(Query(terms: [QueryTerm(.words("p"))])).map(\.path) == [picture])
+        guard case .storage = error({ try library.forgetMissing() }) else {
+            Issue.record("another error")
+            return
+        }
+    }
+
     @Test func aNewerLibraryIsRefused() throws {
         _ = try Library(at: scratch.library, create: true)
         try write("{\"format\":\"sensorium-library\",\"version\":99}", to: scratch.library.appending("library.json"))
@@ -78,7 +100,7 @@ import Testing
         try await library.database.pool.write { try $0.execute(sql: "PRAGMA max_page_count = 1073741823") }
         #expect(try library.shown().contains("p0.png"))
         #expect(try await library.indexAll([wide], ColorEmbedder()).failed == 0)
-        #expect(try library.verify() == [])
+        #expect(try library.verify() == LibraryFindings())
     }
 
     @Test func theDefaultPlaceFollowsXDG() {

@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Tensors
 import Testing
 
 @testable import PictureLibrary
@@ -41,7 +42,7 @@ import Testing
     }
 
     @Test func hostileArgumentsNeverTrap() {
-        var random = SeededGenerator(state: 3)
+        var random = RandomGenerator(seed: 3)
         let pieces = [
             "+", "-", ":", "2:", "9e9:", "0:", ".", "..:", "a", "\"", "beach.jpg", " ", "\t", "−", "é", "😀", "\u{301}", "inf:", "nan:",
             "1:2:3",

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Imaging
+import Tensors
 import Testing
 
 @testable import PictureLibrary
@@ -102,7 +103,7 @@ import Testing
 
     /// Whatever is typed either is refused with a place inside the text, or runs.
     @Test func hostileTextNeverBreaksOut() throws {
-        var random = SeededGenerator(state: 7)
+        var random = RandomGenerator(seed: 7)
         let pieces = [
             "width", "taken", "tag", "title", "path", "size", "orientation", "aspect", "=", "!=", "<", ">", ">=", "in", "like", "contains",
             "and", "or",
@@ -132,17 +133,5 @@ import Testing
         }
         #expect(accepted > 100)
         #expect(try library.status().files == 4)
-    }
-}
-
-/// SplitMix64: the same numbers at every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

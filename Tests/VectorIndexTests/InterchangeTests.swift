@@ -73,9 +73,9 @@ private func expected() throws -> Expected {
     @Test(arguments: VectorFileFormat.allCases, VectorStorage.allCases)
     func exportsAndImports(format: VectorFileFormat, storage: VectorStorage) throws {
         let folder = try TemporaryFolder(), path = folder.file("vectors.out")
-        var random = SplitMix(seed: 3)
+        var random = RandomGenerator(seed: 3)
         let index = try LocalIndex.create(at: folder.file("a"), dimension: 9, metric: .innerProduct, storage: storage)
-        try index.upsert(ids: (0..<50).reversed(), vectors: try Tensor((0..<450).map { _ in random.uniform() }, [50, 9]))
+        try index.upsert(ids: (0..<50).reversed(), vectors: try Tensor((0..<450).map { _ in random.normal() }, [50, 9]))
         try index.export(to: path, format: format)
         let copy = try LocalIndex.create(at: folder.file("b"), dimension: 9, metric: .innerProduct, storage: storage)
         try copy.importVectors(try VectorFileReader(path: path, format: format))
@@ -88,7 +88,7 @@ private func expected() throws -> Expected {
     func survivesAnything(name: String) throws {
         let folder = try TemporaryFolder(), original = Array(try Data(contentsOf: URL(fileURLWithPath: fixture(name))))
         let copy = "copy." + name.split(separator: ".").last!
-        var random = SplitMix(seed: 5)
+        var random = RandomGenerator(seed: 5)
         for round in 0..<1500 {
             var bytes = original
             if round < original.count { bytes.removeLast(original.count - round) }

@@ -1,4 +1,5 @@
 import CKernels
+import Tensors
 import TestSupport
 import Testing
 
@@ -9,10 +10,10 @@ import Testing
     @Test(arguments: levels)
     func distances(level: String) throws {
         let kernels = try #require(sn_vectors_named(level)).pointee, reference = try #require(sn_vectors_named("scalar")).pointee
-        var random = SplitMix(seed: 1)
+        var random = RandomGenerator(seed: 1)
         for dimension in [1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 512, 1000] {
             for count in [0, 1, 3, 4, 5, 9] {
-                let q = (0..<dimension).map { _ in random.uniform() }, rows = (0..<count * dimension).map { _ in random.uniform() }
+                let q = (0..<dimension).map { _ in random.normal() }, rows = (0..<count * dimension).map { _ in random.normal() }
                 var half = [UInt16](repeating: 0, count: rows.count)
                 sn_kernels().pointee.to_half(rows, &half, rows.count)
                 func compare(_ body: (sn_vector_table, UnsafeMutablePointer<Float>) -> Void) {
@@ -34,9 +35,9 @@ import Testing
     @Test(arguments: levels)
     func scoresAreIndependentOfPlace(level: String) throws {
         let kernels = try #require(sn_vectors_named(level)).pointee
-        var random = SplitMix(seed: 2)
+        var random = RandomGenerator(seed: 2)
         for dimension in [5, 33, 77, 512] {
-            let q = (0..<dimension).map { _ in random.uniform() }, rows = (0..<9 * dimension).map { _ in random.uniform() }
+            let q = (0..<dimension).map { _ in random.normal() }, rows = (0..<9 * dimension).map { _ in random.normal() }
             var all = [Float](repeating: 0, count: 9), one: Float = 0
             for distance in [kernels.dot_rows, kernels.l2_rows] {
                 distance(q, rows, 9, dimension, &all)
@@ -52,7 +53,7 @@ import Testing
     @Test(arguments: levels)
     func codeProducts(level: String) throws {
         let kernels = try #require(sn_vectors_named(level)).pointee, reference = try #require(sn_vectors_named("scalar")).pointee
-        var random = SplitMix(seed: 3)
+        var random = RandomGenerator(seed: 3)
         for (width, queries, rows) in [(64, 1, 1), (64, 5, 7), (128, 4, 4), (512, 9, 13), (1024, 70, 6), (65536, 1, 5), (65536, 5, 4)] {
             var q = (0..<queries * width).map { _ in Int8.random(in: -127...127, using: &random) }
             var codes = (0..<rows * width).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -61,7 +62,7 @@ import Testing
             kernels.code_dots(q, queries, codes, rows, width, &mine)
             reference.code_dots(q, queries, codes, rows, width, &theirs)
             #expect(mine == theirs)
-            let factors = (0..<queries).map { _ in random.uniform() }, terms = (0..<queries).map { _ in random.uniform() }
+            let factors = (0..<queries).map { _ in random.normal() }, terms = (0..<queries).map { _ in random.normal() }
             var a = [Float](repeating: 0, count: queries), b = a
             kernels.code_scores(mine, factors, terms, 0.5, 0.25, &a, queries)
             reference.code_scores(mine, factors, terms, 0.5, 0.25, &b, queries)
@@ -75,11 +76,11 @@ import Testing
     @Test(arguments: levels)
     func selection(level: String) throws {
         let kernels = try #require(sn_vectors_named(level)).pointee
-        var random = SplitMix(seed: 4)
+        var random = RandomGenerator(seed: 4)
         for count in [0, 1, 7, 8, 16, 31, 100] {
-            var scores = (0..<count).map { _ in (random.uniform() * 4).rounded() }
+            var scores = (0..<count).map { _ in (random.normal() * 4).rounded() }
             if count > 7 { (scores[2], scores[5]) = (.nan, -.infinity) }
-            let thresholds = (0..<count).map { _ in (random.uniform() * 4).rounded() }
+            let thresholds = (0..<count).map { _ in (random.normal() * 4).rounded() }
             var indices = [Int32](repeating: -1, count: count + 1)
             var found = kernels.at_least(scores, thresholds, 1, count, &indices)
             #expect(indices.prefix(found).map(Int.init) == (0..<count).filter { scores[$0] >= thresholds[$0] })

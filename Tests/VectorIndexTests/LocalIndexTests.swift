@@ -20,14 +20,14 @@ import VectorIndex
     @Test(arguments: 0..<6)
     func followsAModel(seed: Int) throws {
         let folder = try TemporaryFolder(), path = folder.file("index")
-        var random = SplitMix(seed: UInt64(seed)), model: [Int64: [Float]] = [:]
+        var random = RandomGenerator(seed: UInt64(seed)), model: [Int64: [Float]] = [:]
         var index = try LocalIndex.create(at: path, dimension: 5, metric: .l2)
         let reader = try LocalIndex.open(at: path)
         for _ in 0..<150 {
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<6:
                 let ids = (0..<Int.random(in: 1...40, using: &random)).map { _ in Int64.random(in: 0..<200, using: &random) }
-                let rows = ids.map { _ in (0..<5).map { _ in random.uniform() } }
+                let rows = ids.map { _ in (0..<5).map { _ in random.normal() } }
                 try index.upsert(ids: ids, vectors: try Tensor(rows.flatMap { $0 }, [ids.count, 5]))
                 for (id, row) in zip(ids, rows) { model[id] = row }
             case 6, 7:

@@ -6,9 +6,9 @@ import VectorIndex
 
 /// Clustered vectors, as embeddings are.
 private func clustered(_ count: Int, _ dimension: Int, seed: UInt64) -> Tensor {
-    var random = SplitMix(seed: 1)
+    var random = RandomGenerator(seed: 1)
     let centres = (0..<40 * dimension).map { _ in random.normal() }
-    random = SplitMix(seed: seed)
+    random = RandomGenerator(seed: seed)
     return Tensor.makeFloats([count, dimension]) { out in
         for row in 0..<count {
             let centre = Int.random(in: 0..<40, using: &random)
@@ -61,7 +61,7 @@ private func clustered(_ count: Int, _ dimension: Int, seed: UInt64) -> Tensor {
         let truth = try index.search(queries, k: 10)
         let codes = try folder.bytes("index/codes-1")
         #expect(codes.count == 4096 + count / 256 * (4096 + 256 * 64))
-        var random = SplitMix(seed: 6), damaged = codes
+        var random = RandomGenerator(seed: 6), damaged = codes
         for block in 0..<count / 256 { damaged[4096 + block * (4096 + 256 * 64) + Int.random(in: 16..<20_000, using: &random)] ^= 0xFF }
         for bytes in [damaged, Array(codes.prefix(9000)), [], [1, 2, 3]] {
             try folder.write(bytes, "index/codes-1")

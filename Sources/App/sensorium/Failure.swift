@@ -25,9 +25,9 @@ struct Failure: Error {
         case let error as WhereError: self.init(.usage, error.description)
         case let error as PullError: self.init(Self.status(of: error), error.description)
         case let error as PictureError: self.init(.partial, error.description)
-        case let error as CheckpointError: self.init(.unusable, error.description)
+        case let error as CheckpointError: self.init(Self.status(of: error), error.description)
         case let error as RoleError: self.init(.unusable, error.description)
-        case let error as IndexError: self.init(.unusable, error.description)
+        case let error as IndexError: self.init(Self.status(of: error), error.description)
         case let error as TensorError: self.init(.unusable, error.description)
         default: return nil
         }
@@ -35,11 +35,19 @@ struct Failure: Error {
 
     private static func status(of error: LibraryError) -> ExitStatus {
         switch error {
-        case .badQuery, .badFilter: .usage
+        case .badQuery, .badFilter, .nothingToIndex, .ambiguousIndex: .usage
         case .unknownPicture, .unreadablePicture, .unreachableRoot: .partial
-        case .storage: .notWritten
+        case .storage, .output: .notWritten
         case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder: .unusable
         }
+    }
+
+    private static func status(of error: CheckpointError) -> ExitStatus {
+        if case .unwritable = error { .notWritten } else { .unusable }
+    }
+
+    private static func status(of error: IndexError) -> ExitStatus {
+        if case .unwritable = error { .notWritten } else { .unusable }
     }
 
     private static func status(of error: PullError) -> ExitStatus {

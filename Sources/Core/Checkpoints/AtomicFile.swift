@@ -12,7 +12,7 @@ public final class AtomicFile {
         self.path = path
         temporary = path + ".part-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .unreadable(file: temporary, reason: "can't be written: " + String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw failure() }
     }
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws(CheckpointError) {
@@ -22,7 +22,7 @@ public final class AtomicFile {
             let written = Foundation.write(descriptor, bytes.baseAddress! + done, min(bytes.count - done, 1 << 30))
             if written < 0 {
                 if errno == EINTR { continue }
-                throw failure("can't be written")
+                throw failure()
             }
             done += written
         }
@@ -35,10 +35,10 @@ public final class AtomicFile {
     }
 
     public func commit() throws(CheckpointError) {
-        guard fsync(descriptor) == 0 else { throw failure("can't be synced to disk") }
+        guard fsync(descriptor) == 0 else { throw failure() }
         close(descriptor)
         descriptor = -1
-        guard rename(temporary, path) == 0 else { throw failure("can't be renamed from its temporary name") }
+        guard rename(temporary, path) == 0 else { throw failure() }
         let folder = open(
             (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent, O_RDONLY)
         if folder >= 0 {
@@ -47,9 +47,7 @@ public final class AtomicFile {
         }
     }
 
-    private func failure(_ what: String) -> CheckpointError {
-        .unreadable(file: path, reason: "\(what): \(String(cString: strerror(errno)))")
-    }
+    private func failure() -> CheckpointError { .unwritable(file: path, reason: String(cString: strerror(errno))) }
 
     deinit {
         if descriptor >= 0 { close(descriptor) }

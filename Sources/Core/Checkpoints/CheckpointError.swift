@@ -3,8 +3,10 @@ import Tensors
 /// What is wrong with a checkpoint or its configuration: the file, the key or field, the byte offset where there is one,
 /// and what to do.
 public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The file can't be opened, mapped, read or written.
+    /// The file can't be opened, mapped or read.
     case unreadable(file: String, reason: String)
+    /// The file can't be made, written or put in its place.
+    case unwritable(file: String, reason: String)
     /// The bytes don't follow their format. `offset` counts from the start of the file, or of the archive member named in `field`.
     case malformed(file: String, field: String, offset: Int?, problem: String)
     /// The format is valid, but holds something that this reader doesn't take.
@@ -26,6 +28,8 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
         switch self {
         case let .unreadable(file, reason):
             return "\(file): \(reason)"
+        case let .unwritable(file, reason):
+            return "\(file) can't be written: \(reason)"
         case let .malformed(file, field, offset, problem):
             let place = offset.map { " at byte \($0)" } ?? ""
             return "\(file): \(field)\(place): \(problem); the file is damaged or not of this format: fetch or write it again"

@@ -212,30 +212,14 @@ public struct ZipArchive: Sendable {
         func wrong(_ problem: String) -> CheckpointError {
             .malformed(file: path, field: "member \(member.name)", offset: range.lowerBound, problem: problem)
         }
-        var stream = z_stream()
-        guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { throw wrong("zlib can't start") }
-        defer { inflateEnd(&stream) }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-        defer { buffer.deallocate() }
-        var position = range.lowerBound, produced = 0, status = Z_OK
+        var produced = 0
         var crc: UInt = 0
-        while status != Z_STREAM_END {
-            let chunk = min(range.upperBound - position, 1 << 28)
-            stream.next_in = UnsafeMutablePointer(mutating: (storage.pointer + position).assumingMemoryBound(to: UInt8.self))
-            stream.avail_in = UInt32(chunk)
-            stream.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self)
-            stream.avail_out = UInt32(buffer.count)
-            status = CZlib.inflate(&stream, Z_NO_FLUSH)
-            position += chunk - Int(stream.avail_in)
-            let count = buffer.count - Int(stream.avail_out)
-            guard status == Z_OK || status == Z_STREAM_END, count > 0 || status == Z_STREAM_END else {
-                throw wrong("its deflated bytes are damaged")
-            }
-            guard count <= member.byteCount - produced else { throw wrong("it unpacks to more than its \(member.byteCount) bytes") }
-            let piece = UnsafeRawBufferPointer(start: buffer.baseAddress, count: count)
+        let deflated = UnsafeRawBufferPointer(start: storage.pointer + range.lowerBound, count: range.count)
+        try Inflation.unpack(deflated, .none, damaged: wrong) { (piece) throws(CheckpointError) in
+            guard piece.count <= member.byteCount - produced else { throw wrong("it unpacks to more than its \(member.byteCount) bytes") }
             crc = Self.checksum(piece, from: crc)
-            produced += count
-            if count > 0 { try body(piece) }
+            produced += piece.count
+            try body(piece)
         }
         guard produced == member.byteCount else { throw wrong("it unpacks to \(produced) bytes instead of \(member.byteCount)") }
         try check(crc: crc, member)

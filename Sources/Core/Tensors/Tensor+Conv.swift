@@ -88,55 +88,26 @@ extension Tensor {
 
     /// The largest value under each window; padding never wins.
     public func maxPool2d(kernel: (Int, Int), window: Window, ceil: Bool = false) throws(TensorError) -> Tensor {
-        guard rank == 4 else { throw .shape(operation: "maxPool2d", shapes: [shape], expected: "[batch, channels, h, w]") }
-        let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, ceil: ceil, "maxPool2d")
-        let x = asType(.f32).contiguous()
-        var s = window.shape(of: self, kernel: kernel, channels: shape[1], output: (height, width))
-        return Tensor.makeFloats([shape[0], shape[1], height, width]) { sn_max_pool2d(x.floatPointer, $0, &s) }
+        try pooled(kernel, window, ceil, "maxPool2d") { x, out, shape in sn_max_pool2d(x, out, &shape) }
     }
 
     /// The mean under each window. `countPadding` divides by the whole window, as the reference does by default.
     public func averagePool2d(
         kernel: (Int, Int), window: Window, ceil: Bool = false, countPadding: Bool = true
     ) throws(TensorError) -> Tensor {
-        try pooled(kernel, window, ceil, start: 0, "averagePool2d", +) { total, inside, padded in
-            total / Float(countPadding ? padded : inside)
+        try pooled(kernel, window, ceil, "averagePool2d") { x, out, shape in
+            sn_mean_pool2d(x, out, &shape, window.bottom, window.right, countPadding ? 1 : 0)
         }
     }
 
     private func pooled(
-        _ kernel: (Int, Int), _ window: Window, _ ceil: Bool, start: Float, _ operation: String,
-        _ combine: @escaping @Sendable (Float, Float) -> Float, _ finish: @escaping @Sendable (Float, Int, Int) -> Float
+        _ kernel: (Int, Int), _ window: Window, _ ceil: Bool, _ operation: String,
+        _ run: (UnsafePointer<Float>, UnsafeMutablePointer<Float>, inout sn_conv_shape) -> Void
     ) throws(TensorError) -> Tensor {
         guard rank == 4 else { throw .shape(operation: operation, shapes: [shape], expected: "[batch, channels, h, w]") }
-        let (h, w) = (shape[2], shape[3])
-        let (height, width) = try window.output(h, w, kernel: kernel, ceil: ceil, operation)
-        let source = asType(.f32).contiguous(), planes = shape[0] * shape[1]
-        return Tensor.makeFloats([shape[0], shape[1], height, width]) { out in
-            let from = Address(source.floatPointer), to = Address(out)
-            ThreadPool.parallelFor(planes, grain: 1 + 4096 / (height * width)) { range in
-                for plane in range {
-                    let input = from.floats + plane * h * w, output = to.floats + plane * height * width
-                    for y in 0..<height {
-                        for x in 0..<width {
-                            let y0 = y * window.strideY - window.top, x0 = x * window.strideX - window.left
-                            let rows = stride(from: y0, to: y0 + kernel.0 * window.dilationY, by: window.dilationY)
-                            let columns = stride(from: x0, to: x0 + kernel.1 * window.dilationX, by: window.dilationX)
-                            var total = start, inside = 0
-                            for row in rows where row >= 0 && row < h {
-                                for column in columns where column >= 0 && column < w {
-                                    total = combine(total, input[row * w + column])
-                                    inside += 1
-                                }
-                            }
-                            // A window that ceil lets stick out is cut at the padded border.
-                            let padded =
-                                (Swift.min(y0 + kernel.0, h + window.bottom) - y0) * (Swift.min(x0 + kernel.1, w + window.right) - x0)
-                            output[y * width + x] = finish(total, inside, padded)
-                        }
-                    }
-                }
-            }
-        }
+        let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, ceil: ceil, operation)
+        let x = asType(.f32).contiguous()
+        var s = window.shape(of: x, kernel: kernel, channels: shape[1], output: (height, width))
+        return Tensor.makeFloats([shape[0], shape[1], height, width]) { run(x.floatPointer, $0, &s) }
     }
 }

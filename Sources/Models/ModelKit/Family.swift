@@ -8,16 +8,19 @@ public struct Family: Sendable {
     public let summary: String
     /// Layouts it reads, for MODELS.md.
     public let layouts: [String]
+    /// Largest difference of an element of an embedding from the reference's, over the cases in the family's folder (f32, x86-64);
+    /// for MODELS.md, held by the parity tests.
+    public let worstDifference: Float
     public let published: [PublishedCheckpoint]
     public let recognises: @Sendable (ModelFolder) -> Bool
     public let load: @Sendable (ModelFolder) throws -> LoadedModel
 
     public init(
-        name: String, group: String, summary: String, layouts: [String], published: [PublishedCheckpoint],
+        name: String, group: String, summary: String, layouts: [String], worstDifference: Float, published: [PublishedCheckpoint],
         recognises: @escaping @Sendable (ModelFolder) -> Bool, load: @escaping @Sendable (ModelFolder) throws -> LoadedModel
     ) {
         (self.name, self.group, self.summary, self.layouts) = (name, group, summary, layouts)
-        (self.published, self.recognises, self.load) = (published, recognises, load)
+        (self.worstDifference, self.published, self.recognises, self.load) = (worstDifference, published, recognises, load)
     }
 }
 

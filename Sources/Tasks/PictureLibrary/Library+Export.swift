@@ -36,6 +36,8 @@ extension Library {
                 try writer.append(stored.vectors, ids: ids)
             }
             try writer.finish()
+        } catch IndexError.unwritable(let file, let reason) {
+            throw .output(path: file, reason: reason)
         } catch let error as IndexError {
             throw LibraryError(vectors: error, identity: row.identity, path: file)
         } catch {

@@ -15,10 +15,8 @@ extension Library {
                 found.append(
                     SearchHit(
                         rank: found.count + 1, path: first.path, score: item.score, similarity: item.similarity,
-                        vectorRank: item.vectorRank,
-                        textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore, title: first.title,
-                        width: first.width,
-                        height: first.height, copies: rows.dropFirst().map(\.path)))
+                        vectorRank: item.vectorRank, textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore,
+                        title: first.title, width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
                 if found.count == limit { break }
             }
         }

@@ -2,22 +2,7 @@ import Foundation
 import GRDB
 import Imaging
 import Pipelines
-import Synchronization
 import VectorIndex
-
-/// Work for another thread that lets go of what it holds (the open catalogue) when it is done, not when the thread ends:
-/// else the catalogue would be closed at some moment after the caller has gone on.
-private final class Handover<Value: Sendable>: Sendable {
-    private let work: Mutex<(@Sendable () -> Value)?>
-
-    init(_ work: @escaping @Sendable () -> Value) { self.work = Mutex(work) }
-
-    /// Once.
-    func run() -> Value {
-        guard let work = work.withLock({ $0.take() }) else { preconditionFailure("work was handed over already") }
-        return work()
-    }
-}
 
 extension Library {
     /// Builds or updates: finds pictures beneath `roots`, embeds what is new or changed, recognises moved files and copies, and
@@ -39,16 +24,11 @@ extension Library {
         let run = try prepareRun(roots: roots, embedder: embedder, options: options, onEvent: onEvent)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let work = Handover { Result { try self.perform(run) } }
-                let thread = Thread {
-                    let result = work.run()
+                WorkThread.start("index", { Result { try self.perform(run) } }) { result in
                     // Before the caller goes on: it may want to change the library itself.
                     lock.release()
                     continuation.resume(with: result)
                 }
-                thread.name = "index"
-                thread.stackSize = 8 << 20
-                thread.start()
             }
         } onCancel: {
             run.cancel()
@@ -59,7 +39,7 @@ extension Library {
         roots given: [FilePath], embedder: any Embedder, options: IndexingOptions, onEvent: @escaping @Sendable (IndexEvent) -> Void
     ) throws(LibraryError) -> IngestRun {
         let roots = given.isEmpty ? try self.roots() : Self.distinct(given.map { $0.absolute() })
-        guard !roots.isEmpty else { throw .badQuery(reason: "no folder was ever indexed: name one") }
+        guard !roots.isEmpty else { throw .nothingToIndex(path: path.display) }
         for root in roots where root.status() == nil {
             let reason = systemMessage(errno)
             // A known folder that is away now is reported by the run, and its pictures stay.
@@ -114,8 +94,8 @@ extension Library {
     private static func json(_ progress: IndexProgress) -> String {
         let counts = [
             ("found", progress.found), ("embedded", progress.embedded), ("unchanged", progress.unchanged),
-            ("duplicates", progress.duplicates),
-            ("moved", progress.moved), ("failed", progress.failed), ("missing", progress.missing), ("unreachable", progress.unreachable),
+            ("duplicates", progress.duplicates), ("moved", progress.moved), ("failed", progress.failed), ("missing", progress.missing),
+            ("unreachable", progress.unreachable),
         ]
         return "{" + counts.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
     }

@@ -11,6 +11,19 @@ public struct RemovalSummary: Sendable, Equatable {
     public var pictures: Int
 }
 
+/// What `Library.verify()` found, in words.
+public struct LibraryFindings: Sendable, Equatable {
+    /// Damage.
+    public var faults: [String]
+    /// What a killed run left behind and the next one mends by itself.
+    public var notes: [String]
+
+    public init(faults: [String] = [], notes: [String] = []) {
+        self.faults = faults
+        self.notes = notes
+    }
+}
+
 extension Library {
     /// Takes files, and all beneath folders, out of the library; the files themselves stay as they are.
     /// A later run over their folder takes them in again.
@@ -72,8 +85,7 @@ extension Library {
         let matching = all.filter { $0.identity.digest == embedder || $0.identity.name == embedder }
         guard let row = matching.first else { throw .notIndexed(embedder: embedder, known: all.map(\.identity.name)) }
         guard matching.count == 1 else {
-            let digests = matching.map(\.identity.digest).joined(separator: ", ")
-            throw .badQuery(reason: "\(matching.count) indexes are named \(embedder); name one by its digest: \(digests)")
+            throw .ambiguousIndex(name: embedder, digests: matching.map(\.identity.digest))
         }
         try database.write { database in
             try database.execute(sql: "DELETE FROM identity WHERE id = ?", arguments: [row.id])
@@ -110,13 +122,12 @@ extension Library {
     }
 
     /// Checks the catalogue and every index, checksums included; reads all of both.
-    /// - Returns: What is wrong, in words; empty for a sound library.
-    public func verify() throws(LibraryError) -> [String] {
+    public func verify() throws(LibraryError) -> LibraryFindings {
         let lock = try LibraryLock(folder)
         defer { withExtendedLifetime(lock) {} }
-        var findings = try database.read { try $0.integrityFindings() }
+        var findings = LibraryFindings(faults: try database.read { try $0.integrityFaults() })
         do { try database.pool.write { try $0.execute(sql: "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)") } } catch {
-            findings.append("the full-text index is damaged: \(error)")
+            findings.faults.append("the full-text index is damaged: \(error)")
         }
         for row in try database.read({ try $0.identities() }) {
             let name = row.identity.name
@@ -130,10 +141,10 @@ extension Library {
                     })
                 let lost = known.subtracting(stored).count
                 let orphans = stored.subtracting(known).count
-                if lost > 0 { findings.append("\(lost) vectors of \(name) are gone; the next run embeds these pictures again") }
-                if orphans > 0 { findings.append("\(orphans) vectors of \(name) belong to no picture; the next run removes them") }
+                if lost > 0 { findings.faults.append("\(lost) vectors of \(name) are gone; the next run embeds these pictures again") }
+                if orphans > 0 { findings.notes.append("\(orphans) vectors of \(name) belong to no picture; the next run removes them") }
             } catch {
-                findings.append("the vectors of \(name): \(error)")
+                findings.faults.append("the vectors of \(name): \(error)")
             }
         }
         return findings
@@ -141,22 +152,22 @@ extension Library {
 }
 
 extension Database {
-    fileprivate func integrityFindings() throws -> [String] {
+    fileprivate func integrityFaults() throws -> [String] {
         let report = try String.fetchAll(self, sql: "PRAGMA integrity_check(20)")
-        var findings = report == ["ok"] ? [] : report.map { "the catalogue is damaged: \($0)" }
+        var faults = report == ["ok"] ? [] : report.map { "the catalogue is damaged: \($0)" }
         let dangling = try Row.fetchAll(self, sql: "PRAGMA foreign_key_check").count
-        if dangling > 0 { findings.append("\(dangling) rows of the catalogue refer to rows that are gone") }
+        if dangling > 0 { faults.append("\(dangling) rows of the catalogue refer to rows that are gone") }
         let miscounted =
             try Int.fetchOne(
                 self,
                 sql:
                     "SELECT COUNT(*) FROM content c WHERE files != (SELECT COUNT(*) FROM file WHERE content_id = c.id AND state = 'indexed')"
             ) ?? 0
-        if miscounted > 0 { findings.append("\(miscounted) pictures have a wrong count of their files") }
+        if miscounted > 0 { faults.append("\(miscounted) pictures have a wrong count of their files") }
         let uncounted =
             try Int.fetchOne(
                 self, sql: "SELECT COUNT(*) FROM identity i WHERE vectors != (SELECT COUNT(*) FROM vector WHERE identity_id = i.id)") ?? 0
-        if uncounted > 0 { findings.append("\(uncounted) embedders have a wrong count of their vectors") }
-        return findings
+        if uncounted > 0 { faults.append("\(uncounted) embedders have a wrong count of their vectors") }
+        return faults
     }
 }

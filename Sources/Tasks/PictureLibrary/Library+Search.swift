@@ -20,7 +20,8 @@ extension Library {
     /// Pictures, and with a dual encoder words, become one vector: the sum of their unit vectors times their weights, negative ones
     /// subtracted. Words also match titles, descriptions, tags and names (each term a ranking of its own). The rankings are fused by
     /// `RankFusion`, each with the weight of the terms behind it. Text then counts only where every word matches; without a vector
-    /// of the words, pictures that match some of them follow. Words taken away exclude what matches them.
+    /// of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
+    /// where words are no vectors from all others too.
     ///
     /// - Parameter embedder: Needed for pictures outside the library. nil: words are text, pictures are looked up.
     public func search(_ query: Query, embedder: (any Embedder)? = nil) throws(LibraryError) -> [SearchHit] {
@@ -33,21 +34,29 @@ extension Library {
         }
         var query = query
         query.folder = query.folder?.absolute()
-        let condition = CandidateCondition(query)
-        var ranking = FusedRanking(limit: Self.depth(query.limit))
         let target = try queryVector(query.terms, embedder)
+        let words = query.terms.filter { if case .words = $0.subject { true } else { false } }
+        let wordsAreVectors = target != nil && embedder?.identity.embedsText == true
+        let excluded = words.filter { $0.weight <= 0 }.compactMap(\.textQuery)
+        // As vectors they are subtracted, and count against the look of a picture, not against every text that names them.
+        let condition = CandidateCondition(query, excluding: wordsAreVectors ? [] : excluded)
+        var ranking = FusedRanking(limit: Self.depth(query.limit))
         if let target {
             let hits = try vectorHits(target.vector, target.identity, condition, depth: ranking.limit)
             ranking.add(vectors: hits, weight: target.weight)
         }
-        let words = query.terms.filter { if case .words = $0.subject { true } else { false } }
-        let wordsAreVectors = target != nil && embedder?.identity.embedsText == true
         if !(wordsAreVectors && query.textWeight == 0) {
-            try addText(words, condition, strictly: wordsAreVectors, factor: wordsAreVectors ? query.textWeight : 1, to: &ranking)
+            let factor = wordsAreVectors ? query.textWeight : 1
+            try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, factor: factor, to: &ranking)
         }
         if let color = query.color { ranking.add(colors: try colorScores(color, condition), isOnly: query.terms.isEmpty) }
         if query.terms.isEmpty && query.color == nil { ranking.add(unranked: try newest(condition, limit: query.limit)) }
-        if let target { try ranking.fillSimilarities(of: target.vector, from: indexes.open(target.identity), at: path.display) }
+        if let target {
+            let index = try indexes.open(target.identity)
+            do { try ranking.fillSimilarities(of: target.vector, from: index) } catch {
+                throw LibraryError(vectors: error, identity: target.identity.identity, path: indexes.path(target.identity))
+            }
+        }
         ranking.drop(below: query.minScore, bySimilarity: target != nil)
         return try hits(ranking.ordered(), limit: query.limit, condition)
     }
@@ -134,9 +143,9 @@ extension Library {
                 throw .embedder(name: embedder.identity.name, reason: "\(error)")
             }
         case .picture(let path):
-            if let embedder { return try Self.embed(path, embedder) }
-            guard let stored = try storedVector(path) else { throw .unknownPicture(path: path.display) }
-            return stored.vector
+            if let stored = try storedVector(path), stored.identity.id == identity.id { return stored.vector }
+            guard let embedder else { throw .unknownPicture(path: path.display) }
+            return try Self.embed(path, embedder)
         }
     }
 
@@ -144,7 +153,7 @@ extension Library {
     public static func embed(_ path: FilePath, _ embedder: any Embedder) throws(LibraryError) -> [Float] {
         let picture: Picture
         do { picture = try PictureDecoder.decode(path: path, shortestUsefulSide: embedder.shortestUsefulSide) } catch {
-            throw .unreadablePicture(path: path.display, reason: "\(error)")
+            throw .unreadablePicture(path: path.display, reason: PictureError(error.reason).description)
         }
         do { return try embedder.embed([try embedder.prepare(picture)]).floats() } catch {
             throw .embedder(name: embedder.identity.name, reason: "\(error)")
@@ -208,20 +217,16 @@ extension Library {
     }
 
     private func addText(
-        _ words: [QueryTerm], _ condition: CandidateCondition, strictly: Bool, factor: Double, to ranking: inout FusedRanking
+        _ words: [QueryTerm], excluding excluded: [TextQuery], _ condition: CandidateCondition, strictly: Bool, factor: Double,
+        to ranking: inout FusedRanking
     ) throws(LibraryError) {
-        var wanted: [(TextQuery, Double)] = []
-        var excluded: [TextQuery] = []
-        for term in words {
-            guard case .words(let text) = term.subject, let query = TextQuery(text) else { continue }
-            if term.weight > 0 { wanted.append((query, term.weight)) } else { excluded.append(query) }
-        }
-        let (limit, minus) = (ranking.limit, excluded)
-        for (query, weight) in wanted {
+        let limit = ranking.limit
+        for term in words where term.weight > 0 {
+            guard let query = term.textQuery else { continue }
             let matches = try database.read {
-                try TextRanking.matches(query, excluding: minus, condition: condition, limit: limit, strictly: strictly, $0)
+                try TextRanking.matches(query, excluding: excluded, condition: condition, limit: limit, strictly: strictly, $0)
             }
-            ranking.add(text: matches, weight: weight * factor)
+            ranking.add(text: matches, weight: term.weight * factor)
         }
     }
 

@@ -68,8 +68,7 @@ extension Database {
             LibraryStatus.Run(
                 started: Date(timeIntervalSince1970: row["started_at"]),
                 ended: (row["ended_at"] as Double?).map { Date(timeIntervalSince1970: $0) }, outcome: row["outcome"],
-                embedder: row["embedder"],
-                summary: row["summary"])
+                embedder: row["embedder"], summary: row["summary"])
         }
     }
 

@@ -26,6 +26,9 @@ public final class Library: Sendable {
         self.init(folder: folder, database: try CatalogueDatabase(path: folder.catalogue))
     }
 
+    /// Whether a library was made here, sound or not.
+    public static func exists(at path: FilePath) -> Bool { FilePath(LibraryFolder(path: path.absolute()).versionFile).existsByName }
+
     private init(folder: LibraryFolder, database: CatalogueDatabase) {
         path = folder.path
         self.folder = folder
@@ -91,6 +94,7 @@ extension LibraryError {
             self = .damaged(
                 path: path, reason: "\(error). Only the vectors of \(identity.name) are concerned: remove this index and index again")
         case .locked: self = .locked(path: path, pid: nil)
+        case .unwritable(let file, let reason): self = .output(path: file, reason: reason)
         case .io, .invalid: self = .storage(path: path, reason: "\(error)")
         }
     }

@@ -18,8 +18,14 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
     case unknownPicture(path: String)
     case unreachableRoot(path: String, reason: String)
     case badQuery(reason: String)
+    /// No folder was named, and none was indexed before.
+    case nothingToIndex(path: String)
+    /// Several embedders have the name that was given.
+    case ambiguousIndex(name: String, digests: [String])
     case badFilter(WhereError)
     case unreadablePicture(path: String, reason: String)
+    /// A file outside the library that can't be written.
+    case output(path: String, reason: String)
     /// The network failed, which is no fault of a picture.
     case embedder(name: String, reason: String)
 
@@ -47,8 +53,13 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unknownPicture(let path): return "\(path) is not in the library: index it first"
         case .unreachableRoot(let path, let reason): return "can't index \(path): \(reason)"
         case .badQuery(let reason): return "can't search: \(reason)"
+        case .nothingToIndex(let path):
+            return "nothing to index: the library at \(path) knows no folder yet; name one, as in `sensorium index ~/Pictures`"
+        case .ambiguousIndex(let name, let digests):
+            return "\(digests.count) indexes are named \(name): name one by its digest: \(digests.joined(separator: ", "))"
         case .badFilter(let error): return error.description
         case .unreadablePicture(let path, let reason): return "can't read the picture \(path): \(reason)"
+        case .output(let path, let reason): return "\(path) can't be written: \(reason)"
         case .embedder(let name, let reason): return "the model \(name) failed: \(reason)"
         }
     }
@@ -66,7 +77,9 @@ extension LibraryError {
                 self = .damaged(path: path, reason: error.message ?? "\(error.resultCode)")
             case .SQLITE_BUSY, .SQLITE_LOCKED: self = .locked(path: path, pid: nil)
             // The extended code tells a full disk from a bad one.
-            default: self = .storage(path: path, reason: "\(error.message ?? "SQLite failed") (\(error.extendedResultCode))")
+            default:
+                self = .storage(
+                    path: path, reason: "\(error.message ?? "SQLite failed") (SQLite code \(error.extendedResultCode.rawValue))")
             }
         default: self = .storage(path: path, reason: "\(error)")
         }

@@ -38,6 +38,9 @@ struct LibraryFolder: Sendable {
     /// Reads the version; with `create` makes a folder that isn't there or is empty.
     func prepare(create: Bool) throws(LibraryError) {
         let files = FileManager.default
+        if path.existsByName, !path.isFolder {
+            throw .notALibrary(path: path.display, reason: path.status() == nil ? "the link leads nowhere" : "this is a file, not a folder")
+        }
         if !files.fileExists(atPath: versionFile) {
             guard create else {
                 throw .notALibrary(path: path.display, reason: path.isFolder ? "the folder has no library.json" : "no such folder")
@@ -103,9 +106,9 @@ final class LibraryLock: Sendable {
             throw .storage(path: folder.path.display, reason: "the lock file can't be opened: \(systemMessage(errno))")
         }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let owner = Self.owner(descriptor)
-            close(descriptor)
-            throw .locked(path: folder.path.display, pid: owner)
+            // The file is closed by `deinit`, which runs once every property is set. Closed here as well, the number could by then be
+            // that of a file which another thread has just opened.
+            throw .locked(path: folder.path.display, pid: Self.owner(descriptor))
         }
         let text = Array("\(getpid())\n".utf8)
         // The number is only for the message that another process shows, so a full disk is no reason to stop here.
@@ -122,5 +125,5 @@ final class LibraryLock: Sendable {
     /// Lets others in at once, whoever still holds the value. Closing the file is left to the end of the value.
     func release() { flock(descriptor, LOCK_UN) }
 
-    deinit { close(descriptor) }
+    deinit { if descriptor >= 0 { close(descriptor) } }
 }

@@ -105,7 +105,8 @@ struct Folder: Sendable {
         return records
     }
 
-    private func checkVectors(_ rows: Int, _ snapshot: Snapshot) throws(IndexError) {
+    /// That the vectors file is as long as the acknowledged rows need.
+    func checkVectors(_ rows: Int, _ snapshot: Snapshot) throws(IndexError) {
         let size = try snapshot.vectorsFile.size(), wanted = Snapshot.vectorsHeaderBytes + rows * snapshot.settings.rowBytes
         guard size >= wanted else {
             throw .corrupt(

@@ -6,6 +6,8 @@ public enum IndexError: Error, Sendable, Equatable, CustomStringConvertible {
     case corrupt(file: String, offset: Int, field: String, found: String, expected: String)
     /// An argument that can't be served.
     case invalid(operation: String, field: String, value: String, expected: String)
+    /// A file of vectors for other programs can't be written (no such folder, permission, disk full).
+    case unwritable(file: String, reason: String)
     /// Another process keeps writing.
     case locked(file: String, seconds: Int)
 
@@ -18,6 +20,8 @@ public enum IndexError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "; restore the file from a backup or build the index anew"
         case let .invalid(operation, field, value, expected):
             "\(operation): \(field) is \(value), expected \(expected)"
+        case let .unwritable(file, reason):
+            "\(file) can't be written: \(reason)"
         case let .locked(file, seconds):
             "\(file): another process has been writing for \(seconds) s; wait for it or end it"
         }

@@ -7,7 +7,8 @@ import Tensors
 /// Any number of processes may read and write the same folder: writers take turns by a lock file, readers take no lock and
 /// each search runs on the state that was acknowledged last. A change is on the disk before its call returns; a process
 /// killed at any moment loses at most what was not acknowledged. Damaged files are refused: settings, ids and removals when
-/// the index is opened, vectors before they are first used, everything by `verify()`.
+/// the index is opened, vectors before they are first used, everything by `verify()`. A file that another program cuts off is
+/// refused by the next call; cut off while a search is reading it, it ends the process (SIGBUS), as any mapped file does.
 public final class LocalIndex: NearestNeighborIndex {
     let folder: Folder
     let settings: Settings
@@ -114,6 +115,8 @@ public final class LocalIndex: NearestNeighborIndex {
         guard state.opened.isCurrent(folder) else { return try reload(&state) }
         let manifest = try folder.readManifest(state.opened)
         let known = state.snapshot.commit
+        // Maps don't notice when a file gets shorter: touching what is gone would end the process.
+        try folder.checkVectors(known.rows, state.snapshot)
         if manifest.commit == known || (manifest.rollsForward && manifest.commit.sequence < known.sequence) { return }
         guard manifest.commit.sequence > known.sequence else { return try reload(&state) }
         let records = try folder.follow(&state.snapshot, to: manifest)

@@ -28,7 +28,9 @@ public final class VectorFileWriter {
         }
         (self.path, self.dimension, self.metric, self.half) = (path, dimension, metric, half)
         self.withIDs = withIDs && self.format == .faiss
-        file = try File.open(path + ".new", flags: O_RDWR | O_CREAT | O_TRUNC)
+        do throws(IndexError) { file = try File.open(path + ".new", flags: O_RDWR | O_CREAT | O_TRUNC) } catch {
+            throw error.unwritable(path)
+        }
         end = header().count
     }
 
@@ -54,7 +56,7 @@ public final class VectorFileWriter {
             throw .invalid(operation: "write \(path)", field: "ids", value: "\(newIDs.count) ids", expected: "\(rows), one for each vector")
         }
         let bytes = encode(vectors)
-        try file.write(bytes, at: end)
+        do throws(IndexError) { try file.write(bytes, at: end) } catch { throw error.unwritable(path) }
         end += bytes.count
         count += rows
         if withIDs { ids += newIDs }
@@ -76,6 +78,11 @@ public final class VectorFileWriter {
 
     /// Completes the header and puts the file in its place.
     public func finish() throws(IndexError) {
+        do throws(IndexError) { try complete() } catch { throw error.unwritable(path) }
+        finished = true
+    }
+
+    private func complete() throws(IndexError) {
         try file.write(header(), at: 0)
         if withIDs {
             var tail: [UInt8] = []
@@ -85,6 +92,12 @@ public final class VectorFileWriter {
         }
         try file.synchronize()
         guard rename(file.path, path) == 0 else { throw file.failure("rename to \(path)") }
-        finished = true
+    }
+}
+
+extension IndexError {
+    /// The file as its user named it, not the temporary one beside it.
+    fileprivate func unwritable(_ path: String) -> IndexError {
+        if case .io(_, _, let reason) = self { .unwritable(file: path, reason: reason) } else { self }
     }
 }

@@ -156,7 +156,10 @@ struct ClassifyCommand: ParsableCommand {
     }
 
     private func read(vectors file: String, _ list: LabelList, _ dimension: Int) throws -> Tensor {
-        let reader = try VectorFileReader(path: file)
+        let reader: VectorFileReader
+        do throws(IndexError) { reader = try VectorFileReader(path: file) } catch {
+            throw Failure(.usage, "the labels' vectors can't be read: \(error)")
+        }
         guard reader.count == list.labels.count, reader.dimension == dimension else {
             throw Failure(
                 .usage,

@@ -21,6 +21,8 @@ struct EmbedCommand: ParsableCommand {
               find ~/Pictures -name '*.jpg' | sensorium embed --model dinov2-small --stdin images --output all.npy
             """)
 
+    private static let longestList = 1 << 30
+
     enum Input: String, ExpressibleByArgument, CaseIterable { case images, texts }
 
     @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
@@ -60,7 +62,7 @@ struct EmbedCommand: ParsableCommand {
     func run() throws {
         let place = try ModelPlace(model)
         let loaded = try place.load()
-        let lines = stdin == nil ? [] : StandardInput.lines()
+        let lines = stdin == nil ? [] : try StandardInput.lines(limit: Self.longestList)
         let wantsTexts = !text.isEmpty || stdin == .texts
         let (written, failed) =
             try wantsTexts
@@ -109,13 +111,4 @@ struct EmbedCommand: ParsableCommand {
     }
 
     private func finished(_ rows: Tensor) -> Tensor { raw ? rows.asType(.f32) : rows.unitLength() }
-}
-
-/// What another program pipes in.
-enum StandardInput {
-    /// Lines as bytes, empty ones left out: names of files need not be UTF-8.
-    static func lines() -> [[UInt8]] {
-        let data = FileHandle.standardInput.readDataToEndOfFile()
-        return data.split(separator: 10).map { line in line.last == 13 ? Array(line.dropLast()) : Array(line) }.filter { !$0.isEmpty }
-    }
 }

@@ -41,13 +41,9 @@ struct ExportCommand: ParsableCommand {
     func run() throws {
         let rows = try libraryOptions.open().exportVectors(to: output, embedder: index)
         if let paths {
-            do {
-                let file = try AtomicFile(path: paths)
-                for path in rows { try file.write(path.bytes + [10]) }
-                try file.commit()
-            } catch {
-                throw Failure(.notWritten, "\(paths) can't be written: \(error)")
-            }
+            let file = try AtomicFile(path: paths)
+            for path in rows { try file.write(path.bytes + [10]) }
+            try file.commit()
         } else {
             for path in rows { Console.standard.line(bytes: path.bytes) }
         }

@@ -17,6 +17,13 @@ struct HitOutput {
         }
     }
 
+    /// Status 1 for no hits, as grep has it.
+    func finish(_ hits: [SearchHit]) throws {
+        guard hits.isEmpty else { return }
+        output.remark("nothing found")
+        throw Failure(.partial)
+    }
+
     static func table(_ hits: [SearchHit]) -> Table {
         var table = Table([
             Table.Column(title: "#", alignment: .right), Table.Column(title: "score", alignment: .right), Table.Column(title: "by"),

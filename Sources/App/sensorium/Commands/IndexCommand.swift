@@ -60,8 +60,9 @@ struct IndexCommand: AsyncParsableCommand {
     func run() async throws {
         var remembered = RememberedModels(library: libraryOptions.path)
         let place = try remembered.placeForIndexing(given: model)
-        // Before the library is made: a wrong model shouldn't leave an empty one behind.
+        // Before the library is made: a wrong model or folder shouldn't leave an empty one behind.
         let embedder = try place.embedder()
+        try checkFolders()
         let library = try libraryOptions.open(create: true)
         try remembered.remember(place, embedder.identity)
         let report = ProgressReport(output)
@@ -69,6 +70,16 @@ struct IndexCommand: AsyncParsableCommand {
         finish(summary, report)
         guard !summary.isCancelled else { throw Failure(.interrupted) }
         if summary.progress.failed > 0 || summary.progress.unreachable > 0 { throw Failure(.partial) }
+    }
+
+    /// A library that knows them may be told of folders that are away; a new one has nothing of theirs.
+    private func checkFolders() throws {
+        let library = libraryOptions.path
+        guard !Library.exists(at: library) else { return }
+        guard !paths.isEmpty else { throw LibraryError.nothingToIndex(path: library.display) }
+        for path in paths where access(path, F_OK) != 0 {
+            throw LibraryError.unreachableRoot(path: FilePath(path).absolute().display, reason: String(cString: strerror(errno)))
+        }
     }
 
     private var options: IndexingOptions {

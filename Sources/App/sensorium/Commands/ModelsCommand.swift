@@ -139,7 +139,8 @@ extension ModelsCommand {
                     Console.standard.line("\(name): \(try ModelCheck(model).summary)")
                 } catch {
                     guard let failure = Failure(error) else { throw error }
-                    Console.standard.complain("\(name): \(failure.message ?? "can't be used")")
+                    let message = failure.message ?? "can't be used"
+                    Console.standard.complain(message.hasPrefix(name + ":") ? message : "\(name): \(message)")
                     failed += 1
                 }
             }

@@ -13,8 +13,8 @@ struct SearchCommand: ParsableCommand {
 
             On a terminal hits are a table; elsewhere each is a line "score<TAB>path". Status 1 means that nothing was found.
 
-            FILTERS (--where) compare \(WhereFilter.fields.joined(separator: ", ")) with =, !=, <, <=, >, >=, ~ (contains), \
-            joined by and, or, not and brackets.
+            FILTERS (--where) compare \(WhereFilter.fields.joined(separator: ", ")) with = != < <= > >=, contains, \
+            like "a%b_" and in (a, b), joined by and, or, not and brackets; "and" binds closer than "or".
 
             EXAMPLES
               sensorium search "a red bicycle"
@@ -48,10 +48,7 @@ struct SearchCommand: ParsableCommand {
                 .write(to: html)
             output.remark("wrote \(html)")
         }
-        guard !hits.isEmpty else {
-            output.remark("nothing found")
-            throw Failure(.partial)
-        }
+        try HitOutput(output: output).finish(hits)
     }
 }
 

@@ -87,7 +87,7 @@ struct SheetCommand: ParsableCommand {
     }
 
     private func text() throws -> String {
-        if list == "-" { return String(decoding: try FileHandle.standardInput.read(upToCount: Self.longestList) ?? Data(), as: UTF8.self) }
+        if list == "-" { return String(decoding: try StandardInput.bytes(limit: Self.longestList), as: UTF8.self) }
         do throws(PictureError) { return String(decoding: try FilePath(list).contents(limit: Self.longestList), as: UTF8.self) } catch {
             throw Failure(.usage, "the list of queries can't be read: \(error)")
         }

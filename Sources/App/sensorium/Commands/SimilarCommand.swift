@@ -49,9 +49,6 @@ struct SimilarCommand: ParsableCommand {
             to: FilePath(path), limit: limit, filter: condition, folder: folder.map { FilePath($0) }, minScore: minScore,
             includesCopies: copies)
         HitOutput(output: output).show(hits)
-        guard !hits.isEmpty else {
-            output.remark("nothing found")
-            throw Failure(.partial)
-        }
+        try HitOutput(output: output).finish(hits)
     }
 }

@@ -34,9 +34,11 @@ struct StatusCommand: ParsableCommand {
 
     private func check(_ library: Library) throws {
         let findings = try library.verify()
-        for finding in findings { Console.standard.complain(finding) }
-        guard findings.isEmpty else { throw Failure(.unusable) }
-        output.remark("sound: catalogue, text index and vectors agree, and every checksum is right")
+        for fault in findings.faults { Console.standard.complain(fault) }
+        for note in findings.notes { output.remark("note: \(note)") }
+        guard findings.faults.isEmpty else { throw Failure(.unusable) }
+        let agreement = findings.notes.isEmpty ? "catalogue, text index and vectors agree, and " : ""
+        output.remark("sound: \(agreement)every checksum is right")
     }
 
     private func list(_ problems: [ProblemEntry]) {

@@ -1,4 +1,5 @@
 import Catalog
+import Foundation
 import ModelKit
 
 /// MODELS.md, out of the catalogue.
@@ -12,9 +13,11 @@ enum CataloguePage {
 
         ## Families
 
-        \(table(["family", "group", "what it is", "layouts that are read"], Catalog.all.map {
-            [$0.name, $0.group, $0.summary, $0.layouts.joined(separator: "; ")]
+        \(table(["family", "group", "what it is", "layouts that are read", "largest difference"], Catalog.all.map {
+            [$0.name, $0.group, $0.summary, $0.layouts.joined(separator: "; "), String(format: "%.0e", Double($0.worstDifference))]
         }))
+
+        The largest difference is of a single element of an embedding, before it is scaled to length 1, in f32, over all stored cases.
 
         ## Published checkpoints
 

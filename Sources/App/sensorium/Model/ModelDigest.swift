@@ -57,7 +57,7 @@ struct ModelDigest {
     private static func stamp(_ file: String) throws -> String {
         var status = stat()
         guard stat(file, &status) == 0 else { throw Failure(.unusable, "\(file): \(String(cString: strerror(errno)))") }
-        return "\(JSONLine.quoted(file)) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(status.st_ino)"
+        return "\(JSONText.quoted(file)) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(status.st_ino)"
     }
 
     /// Without a cache that can be written the next start hashes again; that is no failure.

@@ -44,9 +44,16 @@ struct Console: Sendable {
             var done = 0
             while done < buffer.count {
                 let count = Foundation.write(descriptor, buffer.baseAddress! + done, buffer.count - done)
-                if count > 0 { done += count } else if errno != EINTR { return }
+                if count > 0 { done += count } else if errno != EINTR { return lost(descriptor, errno) }
             }
         }
+    }
+
+    /// Results that go nowhere must not look like success. A reader that went away (`| head`) knows that it did.
+    private func lost(_ descriptor: Int32, _ code: Int32) {
+        guard descriptor == STDOUT_FILENO else { return }
+        if code != EPIPE { complain("the output can't be written: \(String(cString: strerror(code)))") }
+        exit(ExitStatus.notWritten.rawValue)
     }
 }
 

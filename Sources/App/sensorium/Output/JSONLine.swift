@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Imaging
 import PictureLibrary
@@ -6,11 +7,11 @@ import PictureLibrary
 struct JSONLine {
     private var fields: [String] = []
 
-    mutating func add(_ name: String, _ value: String?) { append(name, value.map(Self.quoted)) }
+    mutating func add(_ name: String, _ value: String?) { append(name, value.map(JSONText.quoted)) }
     mutating func add(_ name: String, _ value: Int?) { append(name, value.map(String.init)) }
     mutating func add(_ name: String, _ value: Bool) { append(name, value ? "true" : "false") }
     mutating func add(_ name: String, _ value: Double?) { append(name, value.flatMap(Self.number)) }
-    mutating func add(_ name: String, _ values: [String]) { append(name, "[" + values.map(Self.quoted).joined(separator: ",") + "]") }
+    mutating func add(_ name: String, _ values: [String]) { append(name, "[" + values.map(JSONText.quoted).joined(separator: ",") + "]") }
     mutating func add(_ name: String, _ values: [JSONLine]) { append(name, "[" + values.map(\.text).joined(separator: ",") + "]") }
     /// JSON as it is.
     mutating func add(_ name: String, json: String) { append(name, json) }
@@ -25,27 +26,9 @@ struct JSONLine {
 
     /// What isn't known is left out.
     private mutating func append(_ name: String, _ value: String?) {
-        if let value { fields.append(Self.quoted(name) + ":" + value) }
+        if let value { fields.append(JSONText.quoted(name) + ":" + value) }
     }
 
     /// JSON has neither infinities nor NaN.
     private static func number(_ value: Double) -> String? { value.isFinite ? value.description : nil }
-
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "\u{0}"..."\u{1F}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
 }

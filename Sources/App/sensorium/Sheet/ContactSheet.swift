@@ -19,15 +19,10 @@ struct ContactSheet {
     /// A line under the title.
     var subtitle: String?
 
-    func write(to path: String) throws {
-        let file: AtomicFile
-        do {
-            file = try AtomicFile(path: path)
-            try file.write(Array(html().utf8))
-            try file.commit()
-        } catch {
-            throw Failure(.notWritten, "\(path) can't be written: \(error)")
-        }
+    func write(to path: String) throws(CheckpointError) {
+        let file = try AtomicFile(path: path)
+        try file.write(Array(html().utf8))
+        try file.commit()
     }
 
     func html() -> String {

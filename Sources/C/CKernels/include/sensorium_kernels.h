@@ -117,6 +117,8 @@ void sn_conv2d(const float *x, const float *weight, const float *_Nullable bias,
                float *y, const sn_conv_shape *shape);
 // The largest value under each window of each channel; padding never wins.
 void sn_max_pool2d(const float *x, float *y, const sn_conv_shape *shape);
+// The mean under each window, over the places inside the picture or, with count_padding, inside the padded one.
+void sn_mean_pool2d(const float *x, float *y, const sn_conv_shape *shape, intptr_t pad_bottom, intptr_t pad_right, int count_padding);
 
 #ifdef __clang__
 #pragma clang assume_nonnull end

@@ -72,7 +72,7 @@ public enum CLIP {
 
     public static let family = Family(
         name: "CLIP", group: "DualEncoder", summary: "Contrastive picture and text towers (Radford et al. 2021)",
-        layouts: ["Hugging Face", "open_clip", "OpenAI"], published: published, recognises: isCLIP, load: load)
+        layouts: ["Hugging Face", "open_clip", "OpenAI"], worstDifference: 2e-6, published: published, recognises: isCLIP, load: load)
 }
 
 extension CLIP {

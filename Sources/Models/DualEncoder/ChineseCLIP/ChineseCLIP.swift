@@ -80,7 +80,7 @@ public enum ChineseCLIP {
 
     public static let family = Family(
         name: "ChineseCLIP", group: "DualEncoder", summary: "CLIP with a Chinese text tower (Yang et al. 2022)",
-        layouts: ["Hugging Face", "cn_clip"], published: published,
+        layouts: ["Hugging Face", "cn_clip"], worstDifference: 2e-6, published: published,
         recognises: { folder in
             if let type = folder.modelType { return type == "chinese_clip" }
             return folder.hasPrefix("bert.") || folder.hasPrefix("module.bert.")

@@ -39,7 +39,8 @@ public enum SigLIP {
     public static let family = Family(
         name: "SigLIP", group: "DualEncoder",
         summary: "Picture and text towers with a sigmoid loss: SigLIP (Zhai et al. 2023), SigLIP 2 (Tschannen et al. 2025)",
-        layouts: ["Hugging Face"], published: published, recognises: { SigLIPConfig.types.contains($0.modelType ?? "") }, load: load)
+        layouts: ["Hugging Face"], worstDifference: 1e-6, published: published,
+        recognises: { SigLIPConfig.types.contains($0.modelType ?? "") }, load: load)
 }
 
 extension SigLIP {

@@ -45,6 +45,7 @@ extension DINOv2 {
     public static let family = Family(
         name: "DINOv2", group: "Vision", summary: "Self-supervised picture features, with and without registers (Oquab et al. 2023)",
         layouts: ["Hugging Face"],
+        worstDifference: 2e-6,
         published: [false, true].flatMap { registers in
             [
                 published("small", 384, 12, 6, registers: registers), published("base", 768, 12, 12, registers: registers),

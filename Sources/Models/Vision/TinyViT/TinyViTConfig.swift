@@ -97,6 +97,7 @@ extension TinyViT {
     public static let family = Family(
         name: "TinyViT", group: "Vision", summary: "Small hierarchical vision transformer, features and classifier (Wu et al. 2022)",
         layouts: ["timm", "timm with folded norms"],
+        worstDifference: 8e-7,
         published: ["5m", "11m", "21m"].flatMap { size in
             [
                 published("tiny_vit_\(size)_224.dist_in22k", classes: 21841), published("tiny_vit_\(size)_224.dist_in22k_ft_in1k"),

@@ -38,7 +38,8 @@ struct WindowAttention: Sendable {
         let rows = (height + side - 1) / side, columns = (width + side - 1) / side
         let pads = rows * side != height || columns * side != width
         let padded = pads ? try x.padded([(0, 0), (0, rows * side - height), (0, columns * side - width), (0, 0)]) : x
-        let cells = try padded.splitAxis(1, into: [rows, side]).splitAxis(3, into: [columns, side])  // [batch, rows, side, columns, side, width]
+        // [batch, rows, side, columns, side, width]
+        let cells = try padded.splitAxis(1, into: [rows, side]).splitAxis(3, into: [columns, side])
         let windows = try cells.permuted([0, 1, 3, 2, 4, 5]).reshaped([batch * rows * columns, side * side, self.width])
         let mixed = try attend(windows).reshaped([batch, rows, columns, side, side, self.width])
         let whole = try mixed.permuted([0, 1, 3, 2, 4, 5]).reshaped([batch, rows * side, columns * side, self.width])

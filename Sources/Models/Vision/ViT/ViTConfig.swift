@@ -44,6 +44,7 @@ extension ViT {
     public static let family = Family(
         name: "ViT", group: "Vision", summary: "Vision transformer, features and classifier (Dosovitskiy et al. 2021)",
         layouts: ["Hugging Face"],
+        worstDifference: 2e-6,
         published: [
             published("base-patch16-224", 768, 12, 12, patch: 16), published("base-patch16-384", 768, 12, 12, patch: 16, image: 384),
             published("base-patch32-224-in21k", 768, 12, 12, patch: 32), published("base-patch32-384", 768, 12, 12, patch: 32, image: 384),

@@ -17,15 +17,27 @@ struct CatalogueDatabase: Sendable {
             database.add(function: Self.fold)
         }
         do {
-            pool = try DatabasePool(path: path, configuration: configuration)
+            let opened = Self.reading(path)
+            configuration.readonly = opened != path
+            pool = try DatabasePool(path: opened, configuration: configuration)
             let migrator = CatalogueSchema.migrator
             if try pool.read({ try migrator.hasBeenSuperseded($0) }) {
                 throw LibraryError.newerVersion(path: path, found: LibraryFolder.version + 1, supported: LibraryFolder.version)
             }
-            if try !pool.read({ try migrator.hasCompletedMigrations($0) }) { try migrator.migrate(pool) }
+            if try !configuration.readonly && !pool.read({ try migrator.hasCompletedMigrations($0) }) { try migrator.migrate(pool) }
         } catch {
             throw LibraryError(error, at: path)
         }
+    }
+
+    /// How SQLite is asked for the file: by its path, or where neither file nor folder may be written (another user's library, a
+    /// read-only disk) by an address that says so. Without a log beside it nobody is writing, and it is read as it stands; SQLite
+    /// would else want to make files of its own.
+    private static func reading(_ path: String) -> String {
+        guard access(path, F_OK) == 0, access(path, W_OK) != 0 || access(FilePath(path).folder.display, W_OK) != 0 else { return path }
+        let escaped = path.replacing("%", with: "%25").replacing("?", with: "%3f").replacing("#", with: "%23")
+        let hasLog = FilePath(path + "-wal").existsByName
+        return "file:" + escaped + (hasLog ? "?mode=ro" : "?immutable=1")
     }
 
     /// Lower case of any script; SQLite's own knows ASCII only.

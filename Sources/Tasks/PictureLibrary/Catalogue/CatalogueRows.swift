@@ -160,8 +160,7 @@ extension Database {
         ]
         let names = [
             "path", "folder", "display", "name", "device", "inode", "modified", "size", "sidecar", "content_id", "state", "problem",
-            "reason",
-            "changed_at", "title", "description", "tags",
+            "reason", "changed_at", "title", "description", "tags",
         ]
         if let id {
             arguments += [id]

@@ -67,14 +67,7 @@ final class IngestRun: Sendable {
 
     private func start(_ name: String, in group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
         group.enter()
-        let thread = Thread {
-            body()
-            group.leave()
-        }
-        thread.name = name
-        // Decoders of libvips want more than the small default of secondary threads.
-        thread.stackSize = 8 << 20
-        thread.start()
+        WorkThread.start(name, body) { group.leave() }
     }
 
     private func walk() {
@@ -159,7 +152,8 @@ final class IngestRun: Sendable {
                     switch missing.verdict(on: row, under: root) {
                     case .present: continue
                     case .deleted: deleted.append(row.id)
-                    case .unreachable: unreachable += 1
+                    // Those that failed in this run are told of already.
+                    case .unreachable: unreachable += row.state == .indexed ? 1 : 0
                     }
                 }
             }

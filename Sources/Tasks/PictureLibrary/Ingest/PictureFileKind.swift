@@ -6,18 +6,16 @@ import Imaging
 enum PictureFileKind {
     private static let pictures: Set<String> = [
         "jpg", "jpeg", "jpe", "jfif", "png", "apng", "webp", "gif", "tif", "tiff", "bmp", "dib", "svg", "svgz", "heic", "heif", "hif",
-        "avif",
-        "ppm", "pgm", "pbm", "pnm", "jp2", "jxl",
+        "avif", "ppm", "pgm", "pbm", "pnm", "jp2", "jxl",
     ]
 
     /// Common and never pictures: not worth opening.
     private static let others: Set<String> = [
         "txt", "json", "jsonl", "xml", "html", "htm", "css", "js", "md", "csv", "tsv", "yaml", "yml", "toml", "ini", "log", "pdf", "doc",
-        "docx",
-        "xls", "xlsx", "ppt", "pptx", "odt", "zip", "gz", "xz", "bz2", "zst", "tar", "7z", "rar", "mp4", "mov", "mkv", "avi", "webm", "mp3",
-        "wav",
-        "flac", "ogg", "m4a", "aac", "swift", "c", "h", "cpp", "py", "rs", "go", "java", "sh", "o", "a", "so", "sqlite", "db", "npy", "npz",
-        "safetensors", "onnx", "pt", "pth", "bin", "xmp", "aae", "thm", "lrv", "ttf", "otf", "desktop", "theme", "po", "mo",
+        "docx", "xls", "xlsx", "ppt", "pptx", "odt", "zip", "gz", "xz", "bz2", "zst", "tar", "7z", "rar", "mp4", "mov", "mkv", "avi",
+        "webm", "mp3", "wav", "flac", "ogg", "m4a", "aac", "swift", "c", "h", "cpp", "py", "rs", "go", "java", "sh", "o", "a", "so",
+        "sqlite", "db", "npy", "npz", "safetensors", "onnx", "pt", "pth", "bin", "xmp", "aae", "thm", "lrv", "ttf", "otf", "desktop",
+        "theme", "po", "mo",
     ]
 
     static func hasPictureExtension(_ name: FilePath) -> Bool { name.pathExtension.map(pictures.contains) ?? false }

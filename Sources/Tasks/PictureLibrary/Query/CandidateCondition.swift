@@ -12,7 +12,8 @@ struct CandidateCondition: Sendable {
     /// Whether only dead files are left out.
     let isTrivial: Bool
 
-    init(_ query: Query) {
+    /// - Parameter excluded: Files whose words match any of these are left out.
+    init(_ query: Query, excluding excluded: [TextQuery] = []) {
         var parts = [SQLCondition(sql: "f.state = 'indexed'")]
         if let filter = query.filter {
             parts.append(SQLCondition(sql: "coalesce(\(filter.condition.sql), 0)", arguments: filter.condition.arguments))
@@ -24,6 +25,10 @@ struct CandidateCondition: Sendable {
         if let color = query.color {
             let condition = color.condition
             parts.append(SQLCondition(sql: "c.id IN (SELECT content_id FROM (\(condition.sql)))", arguments: condition.arguments))
+        }
+        if !excluded.isEmpty {
+            let any = excluded.map { "(\($0.strict))" }.joined(separator: " OR ")
+            parts.append(SQLCondition(sql: "f.id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)", arguments: [any]))
         }
         sql = parts.map(\.sql).joined(separator: " AND ")
         arguments = StatementArguments(parts.flatMap(\.arguments))

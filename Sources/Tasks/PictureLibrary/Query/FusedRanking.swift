@@ -68,11 +68,10 @@ struct FusedRanking {
     }
 
     /// Similarities of what only other rankings found.
-    mutating func fillSimilarities(of vector: [Float], from index: any NearestNeighborIndex, at path: String) throws(LibraryError) {
+    mutating func fillSimilarities(of vector: [Float], from index: any NearestNeighborIndex) throws(IndexError) {
         let wanted = contents.values.filter { $0.similarity == nil }.map(\.content).sorted()
         guard !wanted.isEmpty else { return }
-        let stored: (ids: [Int64], vectors: Tensor)
-        do { stored = try index.vectors(ids: wanted) } catch { throw .storage(path: path, reason: "\(error)") }
+        let stored = try index.vectors(ids: wanted)
         let values = stored.vectors.floats()
         for (row, id) in stored.ids.enumerated() {
             let start = row * vector.count

@@ -44,3 +44,11 @@ struct TextQuery: Equatable {
         "\"" + characters.map(String.init).joined(separator: " ") + "\""
     }
 }
+
+extension QueryTerm {
+    /// Nil for pictures and for text that holds no words.
+    var textQuery: TextQuery? {
+        guard case .words(let text) = subject else { return nil }
+        return TextQuery(text)
+    }
+}

@@ -79,8 +79,7 @@ enum WordSplitting {
     private static func isWordPart(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber, .letterNumber,
-            .otherNumber,
-            .nonspacingMark, .spacingMark, .privateUse:
+            .otherNumber, .nonspacingMark, .spacingMark, .privateUse:
             true
         default: false
         }
