@@ -58,7 +58,7 @@ struct ColorConversion {
 
     private func managed(_ colour: VipsHandle, _ bands: Int) -> VipsHandle? {
         guard colour.format == VIPS_FORMAT_UCHAR || colour.format == VIPS_FORMAT_USHORT,
-            let profile = image.blob("icc-profile-data", limit: 4 << 20).map(ColorProfile.init), profile.isUsable(bands: bands),
+            let profile = image.blob("icc-profile-data", limit: ColorProfile.longest).map(ColorProfile.init), profile.isUsable(bands: bands),
             !profile.isSRGB
         else { return nil }
         guard let result = colour.map({ sn_vips_icc_to_srgb($0, "srgb", $1) }) else {

@@ -4,6 +4,9 @@
 
 /// As much of an ICC profile (ICC.1:2010) as tells whether it is needed: its colour space, and whether it is sRGB under any name.
 struct ColorProfile {
+    /// Bytes of a profile that are looked at; the largest of printers hold 2 MiB.
+    static let longest = 4 << 20
+
     let bytes: [UInt8]
 
     /// Whether the profile describes pixels of this many bands.

@@ -63,12 +63,7 @@ public struct Picture: Sendable, Equatable {
                 .invalid("can't resize to \(newWidth)x\(newHeight): each side must be 1 to \(Picture.longestResizedSide) pixels"))
         }
         if newWidth == width && newHeight == height { return self }
-        if filter == .nearest { return nearest(width: newWidth, height: newHeight) }
-        let rows = Resampling.taps(from: width, to: newWidth, filter: filter)
-        let columns = Resampling.taps(from: height, to: newHeight, filter: filter)
-        return Resampling.resize(
-            self, width: newWidth, height: newHeight, rows: rows, columns: columns,
-            columnsFirst: Resampling.columnsFirst(self, width: newWidth, height: newHeight))
+        return Resampling.resize(self, to: Resampling.Frame(width: newWidth, height: newHeight), filter: filter)
     }
 
     /// Guards against a configuration that asks for an absurd size.

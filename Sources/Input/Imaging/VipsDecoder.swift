@@ -75,7 +75,7 @@ struct VipsDecoder {
         guard let useful, width > 0, height > 0 else { return 1 }
         let short = Double(min(width, height)), long = Double(max(width, height))
         switch format {
-        case .jpeg: return [8.0, 4, 2].first { short / $0 >= Double(2 * useful) } ?? 1
+        case .jpeg: return ShrinkOnLoad.jpeg(width: width, height: height, useful: useful)
         // libwebp rounds sides: a hair less keeps the promise.
         case .webp: return short >= Double(2 * useful + 1) * 1.5 ? short / Double(2 * useful + 1) : 1
         case .svg: return max(short / Double(useful), long / Double(VipsDecoder.longestDrawnSide))
