@@ -51,8 +51,8 @@ static inline int sn_vips_load_heif(const void *bytes, size_t count, VipsFailOn 
 }
 
 // ---- colour, bands, geometry
-static inline int sn_vips_icc_to_srgb(VipsImage *in, const char *fallback, VipsImage **out) {
-    return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "input_profile", fallback, "intent", VIPS_INTENT_RELATIVE,
+static inline int sn_vips_icc_to_srgb(VipsImage *in, const char *fallback, VipsIntent intent, VipsImage **out) {
+    return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "input_profile", fallback, "intent", intent,
                               "black_point_compensation", TRUE, "depth", 8, NULL);
 }
 static inline int sn_vips_colourspace(VipsImage *in, VipsInterpretation space, VipsImage **out) {

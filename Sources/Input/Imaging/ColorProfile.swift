@@ -1,3 +1,5 @@
+import CVips
+
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -19,6 +21,10 @@ struct ColorProfile {
         default: false
         }
     }
+
+    /// Relative colorimetric, but for a profile that has a perceptual table alone: libvips then drops the profile, where other programs
+    /// use that table.
+    var intent: VipsIntent { tag("A2B0") != nil && tag("A2B1") == nil ? VIPS_INTENT_PERCEPTUAL : VIPS_INTENT_RELATIVE }
 
     /// Matrix and curves equal those of sRGB to within what 8 bits show; converting would only add rounding.
     var isSRGB: Bool {

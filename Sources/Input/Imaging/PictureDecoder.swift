@@ -36,6 +36,7 @@ public enum PictureDecoder {
         if format == .bmp { return try BMPReader.decode(bytes, limits: limits) }
         let useful = shortestUsefulSide.map { max(min($0, limits.side), 1) }
         if format == .jpeg, let picture = try JPEGDecoder(bytes: bytes, useful: useful, limits: limits).decode() { return picture }
+        let bytes = format == .svg ? try SVGText.readable(bytes, limits: limits) : bytes
         return try VipsDecoder(bytes: bytes, format: format, useful: useful, limits: limits).decode()
     }
 }

@@ -22,7 +22,8 @@ enum SVGText {
 
     /// A text that libxml2 reads as the guard does: without a declaration where it was UTF-16.
     /// Throws `PictureError.unsupported` for a declared encoding in which ASCII bytes aren't ASCII characters.
-    static func readable(_ bytes: [UInt8]) throws(PictureError) -> [UInt8] {
+    static func readable(_ bytes: [UInt8], limits: DecodeLimits) throws(PictureError) -> [UInt8] {
+        guard bytes.count <= limits.svgBytes else { throw PictureError(.fileTooLarge(bytes: bytes.count, limit: limits.svgBytes)) }
         let isWide = byteOrder(bytes) != nil
         let text = utf8(bytes)
         guard let declaration = declaration(text) else { return text }
