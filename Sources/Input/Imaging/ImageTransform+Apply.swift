@@ -7,7 +7,7 @@ extension ImageTransform {
     /// longer than `ImageTransform.longestStrip` before it.
     public func apply(_ picture: Picture) throws(PictureError) -> Tensor {
         var picture = picture
-        if let size = outputSize(width: picture.width, height: picture.height) { picture = try resized(picture, to: size) }
+        if let size = outputSize(width: picture.sourceWidth, height: picture.sourceHeight) { picture = try resized(picture, to: size) }
         if let crop { picture = centerCropped(picture, crop) }
         let table = valueTable()
         return Tensor.makeFloats([3, picture.height, picture.width]) { target in

@@ -34,7 +34,7 @@ struct JPEGDecoder {
             count = status == SN_JPEG_FINE ? width * height * 3 : 0
         }
         try check(status, jpeg)
-        return orientation(jpeg).apply(to: Picture(unchecked: pixels, width: width, height: height))
+        return orientation(jpeg).apply(to: Picture(unchecked: pixels, width: width, height: height, source: full))
     }
 
     private func check(_ status: sn_jpeg_status, _ jpeg: OpaquePointer) throws(PictureError) {
