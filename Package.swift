@@ -58,6 +58,9 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror", "-Wno-psabi", "-ffp-contract=off"])],
             linkerSettings: [.linkedLibrary("pthread"), .linkedLibrary("m")]),
         .systemLibrary(name: "CVips", path: "Sources/C/CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
+        .target(
+            name: "CJPEG", path: "Sources/C/CJPEG", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"])],
+            linkerSettings: [.linkedLibrary("jpeg")]),
         .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         library("Tensors", "Core", ["CKernels"]),
@@ -65,7 +68,7 @@ let package = Package(
         library("Layers", "Core", ["Tensors", "Checkpoints"]),
 
         library("Tokenizers", "Input"),
-        library("Imaging", "Input", ["Tensors", "CVips", "CKernels"]),
+        library("Imaging", "Input", ["Tensors", "CVips", "CJPEG", "CKernels"]),
 
         library("ModelKit", "Models", ["Layers", "Imaging", "Tokenizers"]),
         library("Vision", "Models", ["ModelKit"]),
@@ -87,7 +90,7 @@ let package = Package(
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
 
-        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging"),
+        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]

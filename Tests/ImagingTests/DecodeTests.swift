@@ -41,6 +41,33 @@ struct DecodeTests {
         #expect(small.width == 20 && small.height == 10)
     }
 
+    @Test func wideCharactersOfSVG() throws {
+        let wide = try Fixtures.bytes("drawing-utf16.svg")
+        #expect(try PictureDecoder.decode(bytes: wide) == PictureDecoder.decode(path: Fixtures.path("drawing.svg")))
+        #expect(try PictureMetadata.read(bytes: wide).title == "Red square")
+        // The same in the other byte order.
+        let swapped = stride(from: 0, to: wide.count, by: 2).flatMap { [wide[$0 + 1], wide[$0]] }
+        #expect(try PictureDecoder.decode(bytes: swapped) == PictureDecoder.decode(bytes: wide))
+    }
+
+    /// A scene with soft and hard edges, as large as photographs are, on both sides of each factor.
+    @Test(arguments: [1, 2, 4, 8]) func reductionChangesAtTheMargin(factor: Int) throws {
+        let useful = 60
+        let picture = try Fixtures.noise(12, 9, seed: 5).resized(width: useful * 2 * factor + 31, height: useful * 2 * factor)
+        let bytes = try picture.encoded(as: .jpeg(quality: 92))
+        let exact = try PictureDecoder.decode(bytes: bytes)
+        #expect(exact.width == picture.width && exact.height == picture.height)
+        let reduced = try PictureDecoder.decode(bytes: bytes, shortestUsefulSide: useful)
+        #expect(reduced.height == useful * 2 && reduced.width == (picture.width + factor - 1) / factor)
+        let safer = try PictureDecoder.decode(bytes: bytes, shortestUsefulSide: useful + 1)
+        #expect(safer.height == (factor == 1 ? exact.height : useful * 4))
+        // What a model sees of it: a grid that is shifted by a pixel would differ by over ten.
+        let transform = try ImageTransform(resize: .shortestEdge(useful), crop: .init(height: useful, width: useful))
+        let a = try transform.apply(exact).floats(), b = try transform.apply(reduced).floats()
+        let mean = zip(a, b).reduce(Float(0)) { $0 + abs($1.0 - $1.1) } / Float(a.count)
+        #expect(mean < 2.0 / 255, "factor \(factor): \(mean * 255) of 255")
+    }
+
     @Test func reducedDecodingKeepsTwiceTheUsefulSide() throws {
         let picture = try Fixtures.noise(700, 420, seed: 3).resized(width: 70, height: 42, filter: .box).resized(width: 700, height: 420)
         for encoding in [PictureEncoding.jpeg(quality: 95), .webp(quality: 95)] {

@@ -58,6 +58,20 @@ struct HostileInputTests {
         #expect((metadata?.title?.count ?? 0) <= MetadataText.longest)
     }
 
+    @Test func svgInAnEncodingThatHidesNames() {
+        #expect(reason("utf7.svg") == .unsupported("SVG", "text in the encoding UTF-7"))
+    }
+
+    /// The scan header of a progressive picture, again and again.
+    @Test func endlessScans() throws {
+        let bytes = try Fixtures.bytes("rgb-444-progressive.jpg")
+        let starts = bytes.indices.dropLast().filter { bytes[$0] == 0xFF && bytes[$0 + 1] == 0xDA }
+        let last = try #require(starts.last)
+        let scan = bytes[last..<bytes.count - 2]
+        let endless = bytes[..<last] + Array(repeatElement(scan, count: 200).joined()) + [0xFF, 0xD9]
+        #expect(throws: PictureError(.corrupt(.jpeg, "more than 100 scans"))) { try PictureDecoder.decode(bytes: Array(endless)) }
+    }
+
     @Test func svgReadsNoOtherFile() throws {
         let text = String(decoding: try Fixtures.bytes("external.svg"), as: UTF8.self).replacingOccurrences(
             of: "/FOLDER", with: Fixtures.path(""))

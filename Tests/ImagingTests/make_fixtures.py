@@ -10,6 +10,7 @@ import math
 import os
 import struct
 import subprocess
+import tempfile
 import zlib
 
 import numpy as np
@@ -70,21 +71,39 @@ def s15(value):
 
 def icc(colorants, gamma, space=b"RGB "):
     """A version 2 matrix profile with one `curv` gamma."""
-    def text(t):
-        return b"desc" + bytes(4) + struct.pack(">I", len(t) + 1) + t + bytes(1) + bytes(4 + 4 + 2 + 1 + 67)
-    tags = {b"desc": text(b"test profile"), b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": b"XYZ " + bytes(4) + s15(0.9642) + s15(1) + s15(0.8249)}
+    tags = {}
     for name, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants):
         tags[name] = b"XYZ " + bytes(4) + b"".join(map(s15, xyz))
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
     for name in ([b"rTRC", b"gTRC", b"bTRC"] if colorants else [b"kTRC"]):
         tags[name] = curve
+    return profile(tags, b"mntr", space, b"XYZ ")
+
+
+def ink_profile():
+    """A version 2 printer profile: 3^4 samples of a press whose inks multiply, as one lut8 to Lab."""
+    def lab(c, m, y, k):
+        rgb = (0.9 * (1 - 0.9 * np.array([c, m, y])) * (1 - 0.95 * k)) ** 1.8
+        xyz = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]]) @ rgb
+        f = [v ** (1 / 3) if v > 0.008856 else 7.787 * v + 16 / 116 for v in xyz / np.array([0.9642, 1, 0.8249])]
+        return [round((116 * f[1] - 16) * 2.55), round(500 * (f[0] - f[1])) + 128, round(200 * (f[1] - f[2])) + 128]
+    grid = [lab(c, m, y, k) for c in (0, 0.5, 1) for m in (0, 0.5, 1) for y in (0, 0.5, 1) for k in (0, 0.5, 1)]
+    identity = b"".join(s15(v) for v in (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 3, 0]) + identity + bytes(range(256)) * 4 + bytes(sum(grid, [])) + bytes(range(256)) * 3
+    return profile({b"A2B0": lut}, b"prtr", b"CMYK", b"Lab ")
+
+
+def profile(tags, kind, space, connection):
+    def text(t):
+        return b"desc" + bytes(4) + struct.pack(">I", len(t) + 1) + t + bytes(1) + bytes(4 + 4 + 2 + 1 + 67)
+    tags = {b"desc": text(b"test profile"), b"cprt": b"text" + bytes(4) + b"none\0", b"wtpt": b"XYZ " + bytes(4) + s15(0.9642) + s15(1) + s15(0.8249), **tags}
     body, table, offset = b"", b"", 132 + 12 * len(tags)
     for name, data in tags.items():
         data += bytes(-len(data) % 4)
         table += name + struct.pack(">II", offset + len(body), len(data))
         body += data
     size = offset + len(body)
-    header = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02400000, b"mntr", space, b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    header = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02400000, kind, space, connection) + bytes(12) + b"acsp" + bytes(28)
     header += s15(0.9642) + s15(1) + s15(0.8249)
     header += bytes(128 - len(header))
     return header + struct.pack(">I", len(tags)) + table + body
@@ -205,6 +224,8 @@ def make_formats():
         image = base.convert(mode) if mode != "P" else palette
         fixture(f"{mode.lower()}.bmp", encode(image, "BMP"))
     fixture("rgba.bmp", encode(rgba, "BMP"), tolerance=1)
+    make_bitmaps(base, palette)
+    fixture("photo.heic", heic(base), tolerance=6, expected=base)
     fixture("photo.avif", encode(base, "AVIF", quality=90, subsampling="4:4:4"), tolerance=6)
 
 
@@ -217,6 +238,50 @@ def subprocess_interlace(base):
         rows += b"".join(b"\0" + row.tobytes() for row in part)
     return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", base.width, base.height, 8, 2, 0, 0, 1))
             + png_chunk(b"IDAT", zlib.compress(rows, 9)) + png_chunk(b"IEND", b""))
+
+
+def heic(image):
+    """HEVC by libheif, through libvips: Pillow writes none."""
+    with tempfile.TemporaryDirectory() as folder:
+        image.save(f"{folder}/in.png")
+        subprocess.run(["vips", "heifsave", f"{folder}/in.png", f"{folder}/out.heic", "--compression", "hevc", "--Q", "95",
+                        "--subsample-mode", "off"], check=True)
+        with open(f"{folder}/out.heic", "rb") as file:
+            return file.read()
+
+
+def bitmap(width, height, bits, compression, extra, data):
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(data), 2835, 2835, 0, 0)
+    offset = 14 + len(header) + len(extra)
+    return b"BM" + struct.pack("<IHHI", offset + len(data), 0, 0, offset) + header + extra + data
+
+
+def make_bitmaps(base, palette):
+    """Run lengths and bit masks: what programs write that Pillow reads but doesn't write."""
+    indices = np.asarray(palette)
+    colours = np.zeros((256, 4), np.uint8)
+    colours[:16, 2::-1] = np.array(palette.getpalette()[:48]).reshape(16, 3)
+    runs8, runs4 = b"", b""
+    for row in indices[::-1]:
+        for start in range(0, 32, 8):
+            part = row[start:start + 8]
+            if len(set(part)) == 1:
+                runs8, runs4 = runs8 + bytes([8, part[0]]), runs4 + bytes([8, part[0] * 17])
+            elif start:
+                runs8 += bytes([0, 8]) + part.tobytes()
+                runs4 += bytes([0, 8]) + bytes(int(a) << 4 | int(b) for a, b in part.reshape(4, 2))
+            else:
+                runs8 += b"".join(bytes([1, v]) for v in part)
+                runs4 += b"".join(bytes([1, v << 4]) for v in part)
+        runs8, runs4 = runs8 + b"\0\0", runs4 + b"\0\0"
+    exact = palette.convert("RGB")
+    fixture("runs8.bmp", bitmap(32, 24, 8, 1, colours.tobytes(), runs8 + b"\0\1"), expected=exact)
+    fixture("runs4.bmp", bitmap(32, 24, 4, 2, colours[:16].tobytes(), runs4 + b"\0\1"), expected=exact)
+    r, g, b = (np.asarray(base)[..., i].astype(np.uint32) for i in range(3))
+    short = (r >> 3 << 11 | g >> 2 << 5 | b >> 3).astype("<u2")[::-1].tobytes()
+    fixture("masks565.bmp", bitmap(32, 24, 16, 3, struct.pack("<III", 0xF800, 0x07E0, 0x001F), short), tolerance=1)
+    long = (b << 20 | r << 10 | g).astype("<u4").tobytes()
+    fixture("masks-odd.bmp", bitmap(32, -24, 32, 3, struct.pack("<III", 0xFF << 10, 0xFF, 0xFF << 20), long), expected=base)
 
 
 def make_deep(base):
@@ -250,6 +315,9 @@ def make_colours():
     data = encode(base.convert("L"), "PNG", icc_profile=grey)
     expected = managed(data, ImageCms.ImageCmsProfile(io.BytesIO(grey)))
     fixture("linear-grey.png", data, tolerance=2, expected=expected)
+    ink = ink_profile()
+    data = encode(base.convert("CMYK"), "JPEG", quality=92, icc_profile=ink)
+    fixture("ink-profile.jpg", data, tolerance=2, expected=managed(data, ImageCms.ImageCmsProfile(io.BytesIO(ink))))
     # Without a profile ink has no defined colour: Pillow's naive arithmetic is far off, so the tolerance only tells inverted from not.
     fixture("cmyk.jpg", encode(base.convert("CMYK"), "JPEG", quality=92), tolerance=110)
     fixture("cmyk.tif", encode(base.convert("CMYK"), "TIFF", compression="tiff_lzw"), tolerance=110)
@@ -270,6 +338,7 @@ def make_metadata():
     write("metadata.webp", encode(base, "WEBP", exif=exif_bytes(6, full=True), xmp=XMP))
     write("metadata.tif", encode(base, "TIFF", exif=exif_bytes(6, full=True)))
     write("drawing.svg", SVG.encode())
+    write("drawing-utf16.svg", SVG.replace("UTF-8", "UTF-16").encode("utf-16"))
 
 
 def make_hostile():
@@ -296,6 +365,7 @@ def make_hostile():
           b'<image xlink:href="file:///FOLDER/rgb.png" width="48" height="36"/></svg>')
     bomb = base64.b64encode(png(30000, 30000, 1, 0, b"")).decode()
     write("inner-bomb.svg", f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="9" height="9"><image width="9" height="9" xlink:href="data:image/png;base64,{bomb}"/></svg>'.encode())
+    write("utf7.svg", b'<?xml version="1.0" encoding="UTF-7"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
     write("huge.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="2000000" height="2000000"/>')
     write("video.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(64))
 
@@ -345,6 +415,9 @@ def make_transforms():
         (ConvNextImageProcessor(size={"shortest_edge": 16}, crop_pct=0.875), (64, 33)), (ConvNextImageProcessor(size={"shortest_edge": 16}), (21, 93)),
         (ViTImageProcessor(size={"height": 16, "width": 16}, do_rescale=False), (20, 20)), (ViTImageProcessor(do_resize=False, do_normalize=False), (16, 9)),
         (CLIPImageProcessorFast(size=small, crop_size=crop), (50, 37)),
+        (CLIPImageProcessor(size={"shortest_edge": 17}, crop_size={"height": 16, "width": 16}), (1, 2000)),
+        (CLIPImageProcessor(size={"shortest_edge": 17}, crop_size={"height": 18, "width": 18}), (2000, 2)),
+        (CLIPImageProcessorFast(size={"shortest_edge": 17}, crop_size={"height": 16, "width": 16}), (1, 2000)),
     ]
     cases = []
     for processor, (w, h) in processors:

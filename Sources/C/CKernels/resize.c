@@ -1,52 +1,36 @@
-// Resampling of pictures. Integer sums are exact, so every instruction set gives the same bytes.
+// Resampling of pictures at the level that the engine chose. Integer sums are exact, so every level gives the same bytes.
+#include <string.h>
 #include "sensorium_imaging.h"
+#include "sensorium_kernels.h"
 
-// One body for each level: the compiler vectorises it for the instruction set that `LEVEL_ATTRIBUTE` names.
-static inline uint8_t clip(int32_t sum) {
-    sum >>= SN_RESIZE_BITS;
-    return sum < 0 ? 0 : sum > 255 ? 255 : (uint8_t)sum;
+#define DECLARE(LEVEL)                                                                                             \
+    void resize_rgb_rows_##LEVEL(const uint8_t *, intptr_t, intptr_t, const sn_resize_taps *, uint8_t *);          \
+    void resize_columns_##LEVEL(const uint8_t *, intptr_t, const sn_resize_taps *, uint8_t *);
+#define TABLE(LEVEL) {#LEVEL, resize_rgb_rows_##LEVEL, resize_columns_##LEVEL}
+
+DECLARE(scalar)
+static const sn_resize_table scalar = TABLE(scalar);
+#if defined(__x86_64__)
+DECLARE(avx2)
+DECLARE(avx512)
+static const sn_resize_table avx2 = TABLE(avx2), avx512 = TABLE(avx512);
+#elif defined(__aarch64__)
+DECLARE(neon)
+static const sn_resize_table neon = TABLE(neon);
+#endif
+
+const sn_resize_table *sn_resizes_named(const char *name) {
+    if (!sn_kernels_named(name)) return NULL;
+#if defined(__x86_64__)
+    if (!strcmp(name, "avx512")) return &avx512;
+    if (!strcmp(name, "avx2")) return &avx2;
+#elif defined(__aarch64__)
+    if (!strcmp(name, "neon")) return &neon;
+#endif
+    return &scalar;
 }
 
-void sn_resize_rgb_rows(const uint8_t *source, intptr_t rows, intptr_t in_width, const sn_resize_taps *taps, uint8_t *target) {
-    for (intptr_t y = 0; y < rows; y++) {
-        const uint8_t *row = source + y * in_width * 3;
-        uint8_t *out = target + y * taps->length * 3;
-        for (intptr_t x = 0; x < taps->length; x++, out += 3) {
-            const int32_t *weights = taps->weights + x * taps->stride;
-            const uint8_t *pixel = row + (intptr_t)taps->starts[x] * 3;
-            int32_t red = 1 << (SN_RESIZE_BITS - 1), green = red, blue = red;
-            for (int32_t i = 0; i < taps->counts[x]; i++, pixel += 3) {
-                red += pixel[0] * weights[i];
-                green += pixel[1] * weights[i];
-                blue += pixel[2] * weights[i];
-            }
-            out[0] = clip(red), out[1] = clip(green), out[2] = clip(blue);
-        }
-    }
-}
-
-enum { BLOCK = 256 };
-
-static inline void column_block(const uint8_t *source, intptr_t row_bytes, const int32_t *weights, int32_t count, uint8_t *target, intptr_t width) {
-    int32_t sums[BLOCK];
-    for (intptr_t x = 0; x < width; x++) sums[x] = 1 << (SN_RESIZE_BITS - 1);
-    for (int32_t i = 0; i < count; i++) {
-        const uint8_t *row = source + i * row_bytes;
-        int32_t weight = weights[i];
-        for (intptr_t x = 0; x < width; x++) sums[x] += row[x] * weight;
-    }
-    for (intptr_t x = 0; x < width; x++) target[x] = clip(sums[x]);
-}
-
-void sn_resize_columns(const uint8_t *source, intptr_t row_bytes, const sn_resize_taps *taps, uint8_t *target) {
-    for (intptr_t y = 0; y < taps->length; y++) {
-        const uint8_t *top = source + taps->starts[y] * row_bytes;
-        for (intptr_t x = 0; x < row_bytes; x += BLOCK) {
-            intptr_t width = row_bytes - x < BLOCK ? row_bytes - x : BLOCK;
-            column_block(top + x, row_bytes, taps->weights + y * taps->stride, taps->counts[y], target + y * row_bytes + x, width);
-        }
-    }
-}
+const sn_resize_table *sn_resizes(void) { return sn_resizes_named(sn_kernels()->name); }
 
 void sn_resize_float_rows(const float *source, intptr_t rows, intptr_t in_width, const sn_resize_float_taps *taps, float *target) {
     for (intptr_t y = 0; y < rows; y++) {

@@ -4,13 +4,19 @@
 #include <vips/vips.h>
 
 // ---- start-up
+// Damaged files make GLib, librsvg and the loaders talk; what they say comes back as errors. Only what ends the process is shown.
 static inline void sn_vips_quiet(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer data) {
-    (void)domain; (void)level; (void)message; (void)data;
+    if (level & G_LOG_LEVEL_ERROR) g_log_default_handler(domain, level, message, data);
+}
+static inline GLogWriterOutput sn_vips_quiet_writer(GLogLevelFlags level, const GLogField *fields, gsize count, gpointer data) {
+    return level & G_LOG_LEVEL_ERROR ? g_log_writer_default(level, fields, count, data) : G_LOG_WRITER_HANDLED;
 }
 
 // Starts libvips once: one thread to a picture (callers decode several at a time), no cache of results, and none of the loaders
-// that libvips itself calls untrusted. Warnings go nowhere: errors come back as values.
+// that libvips itself calls untrusted.
 static inline int sn_vips_start(void) {
+    g_log_set_default_handler(sn_vips_quiet, NULL);
+    g_log_set_writer_func(sn_vips_quiet_writer, NULL, NULL);
     if (vips_init("sensorium")) return -1;
     vips_concurrency_set(1);
     vips_cache_set_max(0);
@@ -18,8 +24,6 @@ static inline int sn_vips_start(void) {
     vips_cache_set_max_files(0);
     vips_block_untrusted_set(TRUE);
     vips_operation_block_set("VipsForeignLoadSvg", FALSE);
-    g_log_set_handler("VIPS", (GLogLevelFlags)(G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_INFO), sn_vips_quiet, NULL);
-    g_log_set_handler("librsvg", (GLogLevelFlags)(G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE | G_LOG_LEVEL_CRITICAL), sn_vips_quiet, NULL);
     return 0;
 }
 
@@ -47,8 +51,8 @@ static inline int sn_vips_load_heif(const void *bytes, size_t count, VipsFailOn 
 }
 
 // ---- colour, bands, geometry
-static inline int sn_vips_icc_to_srgb(VipsImage *in, const char *fallback, VipsImage **out) {
-    return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "input_profile", fallback, "intent", VIPS_INTENT_RELATIVE,
+static inline int sn_vips_icc_to_srgb(VipsImage *in, const char *fallback, VipsIntent intent, VipsImage **out) {
+    return vips_icc_transform(in, out, "srgb", "embedded", TRUE, "input_profile", fallback, "intent", intent,
                               "black_point_compensation", TRUE, "depth", 8, NULL);
 }
 static inline int sn_vips_colourspace(VipsImage *in, VipsInterpretation space, VipsImage **out) {

@@ -47,7 +47,8 @@ struct ColorConversion {
             colour = labelled
         }
         if colour.interpretation == VIPS_INTERPRETATION_CMYK {
-            if let managed = colour.map({ sn_vips_icc_to_srgb($0, "cmyk", $1) }) { return managed }
+            let intent = embeddedProfile()?.intent ?? VIPS_INTENT_RELATIVE
+            if let managed = colour.map({ sn_vips_icc_to_srgb($0, "cmyk", intent, $1) }) { return managed }
             vips_error_clear()
             return colour.map { sn_vips_colourspace($0, VIPS_INTERPRETATION_sRGB, $1) }
         }
@@ -56,12 +57,16 @@ struct ColorConversion {
         return colour.map { sn_vips_colourspace($0, bands == 1 ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, $1) }
     }
 
+    private func embeddedProfile() -> ColorProfile? {
+        image.blob("icc-profile-data", limit: ColorProfile.longest).map(ColorProfile.init)
+    }
+
     private func managed(_ colour: VipsHandle, _ bands: Int) -> VipsHandle? {
         guard colour.format == VIPS_FORMAT_UCHAR || colour.format == VIPS_FORMAT_USHORT,
-            let profile = image.blob("icc-profile-data", limit: 4 << 20).map(ColorProfile.init), profile.isUsable(bands: bands),
+            let profile = embeddedProfile(), profile.isUsable(bands: bands),
             !profile.isSRGB
         else { return nil }
-        guard let result = colour.map({ sn_vips_icc_to_srgb($0, "srgb", $1) }) else {
+        guard let result = colour.map({ sn_vips_icc_to_srgb($0, "srgb", profile.intent, $1) }) else {
             vips_error_clear()
             return nil
         }

@@ -1,9 +1,14 @@
+import CVips
+
 #if canImport(Glibc)
     import Glibc
 #endif
 
 /// As much of an ICC profile (ICC.1:2010) as tells whether it is needed: its colour space, and whether it is sRGB under any name.
 struct ColorProfile {
+    /// Bytes of a profile that are looked at; the largest of printers hold 2 MiB.
+    static let longest = 4 << 20
+
     let bytes: [UInt8]
 
     /// Whether the profile describes pixels of this many bands.
@@ -16,6 +21,10 @@ struct ColorProfile {
         default: false
         }
     }
+
+    /// Relative colorimetric, but for a profile that has a perceptual table alone: libvips then drops the profile, where other programs
+    /// use that table.
+    var intent: VipsIntent { tag("A2B0") != nil && tag("A2B1") == nil ? VIPS_INTENT_PERCEPTUAL : VIPS_INTENT_RELATIVE }
 
     /// Matrix and curves equal those of sRGB to within what 8 bits show; converting would only add rounding.
     var isSRGB: Bool {

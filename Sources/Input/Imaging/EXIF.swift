@@ -49,6 +49,14 @@ struct EXIF {
         return fields
     }
 
+    /// nil where the field is absent or means nothing.
+    var orientation: Orientation? {
+        guard let field = main[0x0112], field.count == 1, let value = field.type == 4 ? word(field.offset) : half(field.offset),
+            field.type == 3 || field.type == 4
+        else { return nil }
+        return Orientation(rawValue: value)
+    }
+
     func text(_ field: Field?) -> String? {
         guard let field, field.type == 2 || field.type == 7 || field.type == 1 else { return nil }
         let start = bytes.startIndex + field.offset

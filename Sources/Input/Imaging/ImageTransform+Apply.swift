@@ -3,10 +3,11 @@ import Tensors
 
 extension ImageTransform {
     /// The picture as the network wants it: f32 `[3, height, width]`.
-    /// Throws `PictureError.invalid` when the resized picture would be longer than `ImageTransform.longestSide`.
+    /// Throws `PictureError.invalid` when the resized picture would have more than `ImageTransform.mostPixels` after the crop or a side
+    /// longer than `ImageTransform.longestStrip` before it.
     public func apply(_ picture: Picture) throws(PictureError) -> Tensor {
         var picture = picture
-        if let size = outputSize(width: picture.width, height: picture.height) { picture = try resized(picture, to: size) }
+        if let size = outputSize(width: picture.sourceWidth, height: picture.sourceHeight) { picture = try resized(picture, to: size) }
         if let crop { picture = centerCropped(picture, crop) }
         let table = valueTable()
         return Tensor.makeFloats([3, picture.height, picture.width]) { target in
@@ -15,6 +16,11 @@ extension ImageTransform {
             }
         }
     }
+
+    /// Pixels that a transform may compute of one picture.
+    public static let mostPixels = 1 << 26
+    /// Longest side of a resized picture; what the crop leaves out of it is never computed.
+    public static let longestStrip = 1 << 24
 
     /// The size after the resize and before the crop, nil when there is no resize.
     func outputSize(width: Int, height: Int) -> (width: Int, height: Int)? {
@@ -47,19 +53,31 @@ extension ImageTransform {
     /// `int(side * a / b)` as Python computes it: an exact product, then a division in double precision.
     private func scaled(_ side: Int, _ a: Int, _ b: Int) -> Int { Int(Double(side * a) / Double(b)) }
 
+    /// The part of the resized picture that the crop will show, or all of it where the crop is larger.
     private func resized(_ picture: Picture, to size: (width: Int, height: Int)) throws(PictureError) -> Picture {
-        // A strip can get endlessly long; what a crop then throws away needn't be computed, but the reference's size must hold.
-        guard max(size.width, size.height) <= Picture.longestResizedSide else {
+        var frame = Resampling.Frame(width: size.width, height: size.height)
+        if let crop {
+            frame.x = visible(size.width, crop.width)
+            frame.y = visible(size.height, crop.height)
+        }
+        let (area, overflow) = frame.x.count.multipliedReportingOverflow(by: frame.y.count)
+        guard !overflow, area <= ImageTransform.mostPixels, max(size.width, size.height) <= ImageTransform.longestStrip else {
             throw PictureError(
                 .invalid(
-                    "a picture of \(picture.width)x\(picture.height) would be resized to \(size.width)x\(size.height), over \(Picture.longestResizedSide) pixels a side"
+                    "a picture of \(picture.width)x\(picture.height) would be resized to \(size.width)x\(size.height): a model can't use a strip this thin"
                 ))
         }
+        if frame.width == picture.width, frame.height == picture.height { return picture }
         switch arithmetic {
-        case .pillow: return try picture.resized(width: size.width, height: size.height, filter: filter)
-        case .torchBytes: return Resampling.resizeAsTorchBytes(picture, width: size.width, height: size.height, filter: filter)
-        case .torchFloat: return Resampling.resizeAsTorchFloat(picture, width: size.width, height: size.height, filter: filter)
+        case .pillow: return Resampling.resize(picture, to: frame, filter: filter)
+        case .torchBytes: return Resampling.resizeAsTorchBytes(picture, to: frame, filter: filter)
+        case .torchFloat: return Resampling.resizeAsTorchFloat(picture, to: frame, filter: filter)
         }
+    }
+
+    private func visible(_ size: Int, _ length: Int) -> Range<Int> {
+        let start = offset(size, length)
+        return size <= length ? 0..<size : start..<start + length
     }
 
     /// The middle of the picture, surrounded by the fill where it is too small.

@@ -35,7 +35,9 @@ public enum Orientation: Int, Sendable {
             }
             count = picture.pixels.count
         }
-        return Picture(unchecked: pixels, width: newWidth, height: newHeight)
+        let source = (picture.sourceWidth, picture.sourceHeight)
+        return Picture(
+            unchecked: pixels, width: newWidth, height: newHeight, source: swapsSides ? (source.1, source.0) : source)
     }
 
     @inline(__always)

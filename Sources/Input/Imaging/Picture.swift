@@ -7,6 +7,10 @@ public struct Picture: Sendable, Equatable {
     public let height: Int
     /// `height * width * 3` bytes, row by row, red first.
     public let pixels: [UInt8]
+    /// The sides that the file has, where decoding made fewer pixels of them. What a transform resizes to follows from these: half a
+    /// pixel of rounding would move its crop.
+    package let sourceWidth: Int
+    package let sourceHeight: Int
 
     /// Throws `PictureError.invalid` when the sides aren't positive or `pixels` isn't `width * height * 3` long.
     public init(width: Int, height: Int, pixels: [UInt8]) throws(PictureError) {
@@ -16,11 +20,13 @@ public struct Picture: Sendable, Equatable {
         self.init(unchecked: pixels, width: width, height: height)
     }
 
-    init(unchecked pixels: [UInt8], width: Int, height: Int) {
+    init(unchecked pixels: [UInt8], width: Int, height: Int, source: (width: Int, height: Int)? = nil) {
         assert(pixels.count == width * height * 3)
         self.width = width
         self.height = height
         self.pixels = pixels
+        sourceWidth = source?.width ?? width
+        sourceHeight = source?.height ?? height
     }
 
     /// The pixels as a u8 tensor `[height, width, 3]`.
@@ -63,12 +69,7 @@ public struct Picture: Sendable, Equatable {
                 .invalid("can't resize to \(newWidth)x\(newHeight): each side must be 1 to \(Picture.longestResizedSide) pixels"))
         }
         if newWidth == width && newHeight == height { return self }
-        if filter == .nearest { return nearest(width: newWidth, height: newHeight) }
-        let rows = Resampling.taps(from: width, to: newWidth, filter: filter)
-        let columns = Resampling.taps(from: height, to: newHeight, filter: filter)
-        return Resampling.resize(
-            self, width: newWidth, height: newHeight, rows: rows, columns: columns,
-            columnsFirst: Resampling.columnsFirst(self, width: newWidth, height: newHeight))
+        return Resampling.resize(self, to: Resampling.Frame(width: newWidth, height: newHeight), filter: filter)
     }
 
     /// Guards against a configuration that asks for an absurd size.

@@ -34,7 +34,9 @@ public enum PictureDecoder {
         guard bytes.count <= limits.fileBytes else { throw PictureError(.fileTooLarge(bytes: bytes.count, limit: limits.fileBytes)) }
         guard let format = PictureFormat.detect(bytes) else { throw PictureError(.unrecognised(hint: PictureFormat.hint(bytes))) }
         if format == .bmp { return try BMPReader.decode(bytes, limits: limits) }
-        let useful = shortestUsefulSide.map { max($0, 1) }
+        let useful = shortestUsefulSide.map { max(min($0, limits.side), 1) }
+        if format == .jpeg, let picture = try JPEGDecoder(bytes: bytes, useful: useful, limits: limits).decode() { return picture }
+        let bytes = format == .svg ? try SVGText.readable(bytes, limits: limits) : bytes
         return try VipsDecoder(bytes: bytes, format: format, useful: useful, limits: limits).decode()
     }
 }

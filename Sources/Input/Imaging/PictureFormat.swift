@@ -29,7 +29,7 @@ public enum PictureFormat: String, Sendable, Hashable, CaseIterable, Codable, Cu
         if isTIFF(head) { return .tiff }
         if isBMP(head) { return .bmp }
         if let brand = isoBrand(head) { return brand }
-        return isSVG(head) ? .svg : nil
+        return isSVG(SVGText.utf8(head)) ? .svg : nil
     }
 
     private static func isTIFF(_ head: [UInt8]) -> Bool {

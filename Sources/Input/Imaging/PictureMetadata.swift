@@ -41,6 +41,7 @@ public struct PictureMetadata: Sendable, Equatable {
             let reader = try BMPReader(bytes)
             return PictureMetadata(format: .bmp, width: reader.width, height: reader.height)
         }
+        let bytes = format == .svg ? try SVGText.readable(bytes, limits: limits) : bytes
         let header = try VipsDecoder(bytes: bytes, format: format, useful: nil, limits: limits).header()
         var metadata = PictureMetadata(format: format, width: header.width, height: header.height)
         // XMP is what editing programs write last, IPTC what they wrote before it.

@@ -3,26 +3,27 @@ import CKernels
 /// The arithmetic of torch's antialiased `interpolate` on the CPU (aten/native/cpu/UpSampleKernel.cpp).
 extension Resampling {
     /// u8 tensors: weights in 16 bits with as many fraction bits as the largest weight allows.
-    static func resizeAsTorchBytes(_ picture: Picture, width: Int, height: Int, filter: ResizeFilter) -> Picture {
-        if filter == .nearest { return picture.nearest(width: width, height: height) }
-        let rows = quantised(windows(from: picture.width, to: width, filter: filter))
-        let columns = quantised(windows(from: picture.height, to: height, filter: filter))
-        return resize(picture, width: width, height: height, rows: rows, columns: columns, columnsFirst: false)
+    static func resizeAsTorchBytes(_ picture: Picture, to frame: Frame, filter: ResizeFilter) -> Picture {
+        if filter == .nearest { return picture.nearest(frame) }
+        let rows = quantised(Axis(input: picture.width, output: frame.width, filter: filter), frame.x)
+        let columns = quantised(Axis(input: picture.height, output: frame.height, filter: filter), frame.y)
+        return resize(picture, to: frame, rows: rows, columns: columns, columnsFirst: false)
     }
 
     /// f32 tensors made of bytes, rounded to bytes at the end.
-    static func resizeAsTorchFloat(_ picture: Picture, width: Int, height: Int, filter: ResizeFilter) -> Picture {
-        if filter == .nearest { return picture.nearest(width: width, height: height) }
+    static func resizeAsTorchFloat(_ picture: Picture, to frame: Frame, filter: ResizeFilter) -> Picture {
+        if filter == .nearest { return picture.nearest(frame) }
+        let width = frame.x.count, height = frame.y.count
         var values = picture.pixels.map(Float.init)
-        if width != picture.width {
-            values = pass(values, count: picture.height * width * 3, windows(from: picture.width, to: width, filter: filter)) {
-                source, target, taps in
+        if frame.width != picture.width || width != frame.width {
+            let axis = Axis(input: picture.width, output: frame.width, filter: filter)
+            values = pass(values, count: picture.height * width * 3, frame.x.map(axis.window)) { source, target, taps in
                 sn_resize_float_rows(source, picture.height, picture.width, taps, target)
             }
         }
-        if height != picture.height {
-            values = pass(values, count: height * width * 3, windows(from: picture.height, to: height, filter: filter)) {
-                source, target, taps in
+        if frame.height != picture.height || height != frame.height {
+            let axis = Axis(input: picture.height, output: frame.height, filter: filter)
+            values = pass(values, count: height * width * 3, frame.y.map(axis.window)) { source, target, taps in
                 sn_resize_float_columns(source, width * 3, taps, target)
             }
         }
@@ -30,11 +31,15 @@ extension Resampling {
         return Picture(unchecked: pixels, width: width, height: height)
     }
 
-    private static func windows(from input: Int, to output: Int, filter: ResizeFilter) -> [Window] {
-        let scale = Double(input) / Double(output)
-        let filterScale = max(scale, 1)
-        let support = filter.support * filterScale
-        return (0..<output).map { index in
+    private struct Axis {
+        let input: Int
+        let output: Int
+        let filter: ResizeFilter
+
+        func window(_ index: Int) -> Window {
+            let scale = Double(input) / Double(output)
+            let filterScale = max(scale, 1)
+            let support = filter.support * filterScale
             let center = scale * (Double(index) + 0.5)
             let first = max(Int(center - support + 0.5), 0)
             let end = min(Int(center + support + 0.5), input)
@@ -46,10 +51,12 @@ extension Resampling {
     }
 
     /// The kernel shifts by `SN_RESIZE_BITS`: weights of fewer bits are moved up, which changes no sum's value.
-    private static func quantised(_ windows: [Window]) -> Taps {
-        let largest = windows.reduce(0.0) { max($0, $1.weights.max() ?? 0) }
+    private static func quantised(_ axis: Axis, _ range: Range<Int>) -> Taps {
+        // The bits follow from the largest weight of the whole axis, whatever part of it is wanted.
+        let largest = (0..<axis.output).reduce(0.0) { max($0, axis.window($1).weights.max() ?? 0) }
         var bits = 0
         while bits < 22, Int(0.5 + largest * Double(1 << (bits + 1))) < 1 << 15 { bits += 1 }
+        let windows = range.map(axis.window)
         let stride = windows.reduce(1) { max($0, $1.weights.count) }
         var taps = Taps(stride: stride, starts: [], counts: [], weights: [Int32](repeating: 0, count: stride * windows.count))
         for (index, window) in windows.enumerated() {

@@ -52,6 +52,8 @@ struct VipsDecoder {
         guard var image = open(raw, reduction: 1) else { throw failure() }
         if format != .svg || useful == nil { try limits.check(width: image.width, height: image.height) }
         let orientation = orientation(of: image)
+        // A drawing has no pixels of its own.
+        let source: (width: Int, height: Int)? = format == .svg ? nil : (image.width, image.height)
         let reduction = self.reduction(width: image.width, height: image.height)
         if reduction != 1 {
             guard let reduced = open(raw, reduction: reduction) else { throw failure() }
@@ -66,8 +68,8 @@ struct VipsDecoder {
         guard count == width * height * bands else {
             throw PictureError(.corrupt(format, "\(count) bytes of pixels for \(width)x\(height)x\(bands)"))
         }
-        let source = UnsafeBufferPointer(start: memory.assumingMemoryBound(to: UInt8.self), count: count)
-        return orientation.apply(to: Picture(unchecked: flattened(source, bands: bands), width: width, height: height))
+        let samples = UnsafeBufferPointer(start: memory.assumingMemoryBound(to: UInt8.self), count: count)
+        return orientation.apply(to: Picture(unchecked: flattened(samples, bands: bands), width: width, height: height, source: source))
     }
 
     /// How many times smaller than the header says to decode; below 1 it enlarges (SVG).
@@ -75,7 +77,7 @@ struct VipsDecoder {
         guard let useful, width > 0, height > 0 else { return 1 }
         let short = Double(min(width, height)), long = Double(max(width, height))
         switch format {
-        case .jpeg: return [8.0, 4, 2].first { short / $0 >= Double(2 * useful) } ?? 1
+        case .jpeg: return ShrinkOnLoad.jpeg(width: width, height: height, useful: useful)
         // libwebp rounds sides: a hair less keeps the promise.
         case .webp: return short >= Double(2 * useful + 1) * 1.5 ? short / Double(2 * useful + 1) : 1
         case .svg: return max(short / Double(useful), long / Double(VipsDecoder.longestDrawnSide))

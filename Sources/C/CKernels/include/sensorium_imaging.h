@@ -16,10 +16,18 @@ typedef struct {
     const int32_t *starts, *counts, *weights;
 } sn_resize_taps;
 
-// source: rows x in_width x 3, target: rows x taps->length x 3
-void sn_resize_rgb_rows(const uint8_t *source, intptr_t rows, intptr_t in_width, const sn_resize_taps *taps, uint8_t *target);
-// source: in_rows x row_bytes, target: taps->length x row_bytes
-void sn_resize_columns(const uint8_t *source, intptr_t row_bytes, const sn_resize_taps *taps, uint8_t *target);
+typedef struct {
+    const char *name;
+    // source: rows x in_width x 3, target: rows x taps->length x 3
+    void (*rgb_rows)(const uint8_t *source, intptr_t rows, intptr_t in_width, const sn_resize_taps *taps, uint8_t *target);
+    // source: in_rows x row_bytes, target: taps->length x row_bytes
+    void (*columns)(const uint8_t *source, intptr_t row_bytes, const sn_resize_taps *taps, uint8_t *target);
+} sn_resize_table;
+
+// The table of the chosen level (see sn_kernels).
+const sn_resize_table *sn_resizes(void);
+// The table of a level by name; NULL where the build or the CPU lacks it.
+const sn_resize_table *_Nullable sn_resizes_named(const char *name);
 
 // The same two passes on interleaved f32 with f32 weights, as torch's antialiased interpolation accumulates them.
 typedef struct {
