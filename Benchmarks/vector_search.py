@@ -6,11 +6,9 @@
 Prints recall@10 against FAISS, milliseconds per query (median of the rounds) and the ratio to FAISS. Also checks that FAISS reads
 the file that we export and that the ids of exact answers are equal. Needs numpy and faiss-cpu.
 """
-import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,7 +17,10 @@ import time
 import faiss
 import numpy as np
 
+import turns
+
 K = 10
+LEAST_RECALL = 0.99
 ALONE = 200  # queries of a single run, as in Benchmarks/VectorSearch
 
 
@@ -45,6 +46,10 @@ class Ours:
         answer = json.loads(self.process.stdout.readline())
         return answer["seconds"], np.array(answer["ids"]), np.array(answer["scores"])
 
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
 
 class Flat:
     def __init__(self, base, queries):
@@ -68,50 +73,69 @@ def check_ids(found, truth, scores, true_scores):
     different = found != truth
     if different.any() and np.abs(scores - true_scores)[different].max() > 1e-5:
         sys.exit("exact answers differ from FAISS's")
-    return int(different.any(axis=1).sum())
+
+
+def build(program, folder, base):
+    """Makes our index; FAISS must read what it exports. Returns a remark."""
+    built = json.loads(turns.run([program, folder / "index", folder / "base.npy", folder / "out.faiss"]))
+    exported = faiss.read_index(str(folder / "out.faiss"))
+    if exported.ntotal != len(base) or exported.search(base[5:6], 1)[1][0, 0] != 5:
+        sys.exit("FAISS can't read our export")
+    return f"index of {built['vectors']} vectors made in {built['seconds']:.1f} s; FAISS reads its export"
+
+
+def once(search, way, threads, truth):
+    """Seconds of one run, and recall@10."""
+    seconds, ids, scores = search(way, threads)
+    return {"seconds": seconds, "recall": float(np.mean([len(set(a) & set(b)) / K for a, b in zip(ids, truth)])), "ids": ids,
+            "scores": scores}
+
+
+def compare(given, ways, way, threads, truth, true_scores):
+    """The rows of one way to ask (single queries or all at once) with so many threads."""
+    runs = {name: (lambda search=search: once(search, way, threads, truth)) for name, search in ways.items()}
+    results, disturbed = turns.in_turn(runs, given.rounds, given.patience)
+    asked = ALONE if way == "single" else len(truth)
+    speed = {name: turns.median(found, "seconds") / asked * 1000 for name, found in results.items()}
+    rows = []
+    for mode in "exact", "quantised":
+        recall = min(found["recall"] for found in results[mode])
+        if mode == "exact":
+            for found in results[mode]:
+                check_ids(found["ids"], truth, found["scores"], true_scores)
+        if recall < LEAST_RECALL:
+            sys.exit(f"{mode}: recall@{K} is {recall:.4f}")
+        asks = "one query at a time" if way == "single" else f"{len(truth)} queries at once"
+        rows.append(turns.row(f"vector search, {mode}, {asks}", f"{threads} thread{'s' if threads > 1 else ''}, recall@{K} {recall:.4f}",
+                              speed[mode], {"faiss flat": speed["faiss flat"]}, "ms per query", lower_is_better=True, disturbed=disturbed))
+    return rows
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--count", type=int, default=100_000)
+    parser = turns.options(__doc__.partition("\n")[0], rounds=5, quick_rounds=1)
+    parser.add_argument("--count", type=int, help="vectors (default 100000; 20000 with --quick)")
     parser.add_argument("--dimension", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    root = pathlib.Path(__file__).resolve().parents[1]
-    program = str(root / ".build/release/bench-vector-search")
-    cores = len(os.sched_getaffinity(0))
-    base, queries = data(options.count, options.dimension)
+    parser.add_argument("--program", help="bench-vector-search (default: beside the program to measure)")
+    given = turns.parse(parser)
+    program = given.program or str(pathlib.Path(given.sensorium).with_name("bench-vector-search"))
+    count = given.count or (20_000 if given.quick else 100_000)
+    base, queries = data(count, given.dimension)
+    rows, remarks = [], [f"{turns.processor()}; {count} x {given.dimension}, k = {K}, median of {given.rounds} rounds in turn"]
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder)
         np.save(path / "base.npy", base)
         np.save(path / "queries.npy", queries)
-        built = subprocess.run([program, path / "index", path / "base.npy", path / "out.faiss"], check=True, capture_output=True, text=True)
-        print("built:", built.stdout.strip())
-        exported = faiss.read_index(str(path / "out.faiss"))
-        assert exported.ntotal == options.count and exported.search(base[5:6], 1)[1][0, 0] == 5, "FAISS can't read our export"
-        print("faiss reads our export:", type(exported).__name__, exported.ntotal)
+        remarks.append(build(program, path, base))
         peer = Flat(base, queries)
         truth_scores, truth = peer.index.search(queries, K)
         ways = {"faiss flat": peer}
-        for mode in "exact", "quantised":
-            ways["ours " + mode] = Ours(program, str(path / "index"), str(path / "queries.npy"), mode)
-        print(f"\n{options.count} x {options.dimension}, 1,000 queries, k = {K}, {cores} cores, median of {options.rounds} rounds in turn\n")
-        print("| queries | threads | who | recall@10 | ms per query | times faiss |\n| --- | --- | --- | --- | --- | --- |")
+        ways |= {mode: Ours(program, str(path / "index"), str(path / "queries.npy"), mode) for mode in ("exact", "quantised")}
         for way in "single", "batch":
-            for threads in sorted({1, cores}):
-                times, recall = {name: [] for name in ways}, {}
-                for _ in range(options.rounds):
-                    for name, search in ways.items():
-                        seconds, ids, scores = search(way, threads)
-                        times[name].append(seconds)
-                        recall[name] = np.mean([len(set(a) & set(b)) / K for a, b in zip(ids, truth)])
-                        if name == "ours exact" and (swapped := check_ids(ids, truth, scores, truth_scores)):
-                            print(f"{swapped} answers differ in order where scores are equal to 1e-5")
-                asked = ALONE if way == "single" else len(queries)
-                reference = statistics.median(times["faiss flat"])
-                for name in ways:
-                    middle = statistics.median(times[name])
-                    print(f"| {way} | {threads} | {name} | {recall[name]:.4f} | {middle / asked * 1000:.3f} | {reference / middle:.2f} |")
+            for threads in sorted({1, given.threads}):
+                rows += compare(given, ways, way, threads, truth, truth_scores)
+        for mode in "exact", "quantised":
+            ways[mode].close()
+    turns.finish(given, rows, remarks)
 
 
 if __name__ == "__main__":
