@@ -135,13 +135,19 @@ struct BMPReader {
         return UInt8(min((UInt64((value & mask) >> shift) * 255 + largest / 2) / largest, 255))
     }
 
-    /// Runs of equal indices, literal stretches and jumps. Pixels that the data jumps over keep the first colour.
-    private func runLengths() throws(PictureError) -> Picture {
+    /// The first colour everywhere.
+    private func blank() -> [UInt8] {
         // Eight bytes can't tell of more than 255 pixels each pair, but jumps can make a small file large: rows bound that.
         var pixels = [UInt8](repeating: 0, count: width * height * 3)
         if palette.first.map({ $0 != (0, 0, 0) }) ?? false {
             for y in 0..<height { for x in 0..<width { set(&pixels, x, y, 0) } }
         }
+        return pixels
+    }
+
+    /// Runs of equal indices, literal stretches and jumps. Pixels that the data jumps over keep the first colour.
+    private func runLengths() throws(PictureError) -> Picture {
+        var pixels = blank()
         var x = 0, y = 0, at = dataOffset
         func next() throws(PictureError) -> Int {
             guard at >= 0, at < bytes.count else { throw PictureError(.truncated(.bmp, "runs end at byte \(bytes.count)")) }

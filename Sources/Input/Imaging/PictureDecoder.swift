@@ -8,6 +8,8 @@ public enum PictureDecoder {
     /// - Parameters:
     ///   - shortestUsefulSide: lets formats that can (JPEG, WebP) decode at a reduced size as long as the shorter side stays at
     ///     least twice this many pixels, and draws an SVG with a shorter side of just this many. nil decodes every pixel.
+    ///     Measured on 45 COCO photographs made 1600x1200, embeddings keep a mean cosine of 0.9997 (CLIP ViT-B/16) and 0.9999 (DINOv2-small)
+    ///     to those of every pixel. Where the shorter side is cut to exactly twice: mean 0.9991 and 0.9993, worst picture 0.993 and 0.995.
     ///   - limits: bounds on the file and on the size that its header declares.
     public static func decode(
         path: FilePath, shortestUsefulSide: Int? = nil, limits: DecodeLimits = DecodeLimits()
