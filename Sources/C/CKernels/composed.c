@@ -67,8 +67,13 @@ static void pack(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, intp
     for (intptr_t first = 0; first < n; first += nr, to += nr * k) {
         intptr_t columns = n - first < nr ? n - first : nr;
         if (columns < nr) memset(to, 0, (size_t)(nr * k) * 4);
-        for (intptr_t p = 0; p < k; p++)
-            for (intptr_t j = 0; j < columns; j++) to[p * nr + j] = b[(first + j) * n_stride + p * k_stride];
+        if (n_stride == 1) {
+            for (intptr_t p = 0; p < k; p++) memcpy(to + p * nr, b + first + p * k_stride, (size_t)columns * 4);
+            continue;
+        }
+        for (intptr_t p0 = 0; p0 < k; p0 += 16)  // blocked, so that both sides stay in cache
+            for (intptr_t j = 0; j < columns; j++)
+                for (intptr_t p = p0; p < k && p < p0 + 16; p++) to[p * nr + j] = b[(first + j) * n_stride + p * k_stride];
     }
 }
 
