@@ -1,6 +1,6 @@
 // The vocabulary of the bodies/ on NEON (part of every aarch64 CPU).
 #include <arm_neon.h>
-#pragma clang attribute push(__attribute__((used)), apply_to = function)
+#pragma clang attribute push(__attribute__((target("neon"))), apply_to = function)
 #define LEVEL neon
 #define VW 4
 #define GEMM_MR 8
