@@ -63,20 +63,6 @@ void sn_softmax_rows(const float *x, float *y, intptr_t rows, intptr_t n) {
 enum { QUERY_BLOCK = 96 };
 typedef struct { const float *q, *k, *v; float *out; const sn_attention_shape *s; intptr_t blocks; } attention_job;
 
-static void pack(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, intptr_t k_stride, intptr_t nr, float *to) {
-    for (intptr_t first = 0; first < n; first += nr, to += nr * k) {
-        intptr_t columns = n - first < nr ? n - first : nr;
-        if (columns < nr) memset(to, 0, (size_t)(nr * k) * 4);
-        if (n_stride == 1) {
-            for (intptr_t p = 0; p < k; p++) memcpy(to + p * nr, b + first + p * k_stride, (size_t)columns * 4);
-            continue;
-        }
-        for (intptr_t p0 = 0; p0 < k; p0 += 16)  // blocked, so that both sides stay in cache
-            for (intptr_t j = 0; j < columns; j++)
-                for (intptr_t p = p0; p < k && p < p0 + 16; p++) to[p * nr + j] = b[(first + j) * n_stride + p * k_stride];
-    }
-}
-
 static void multiply(const sn_kernel_table *f, intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_row, const float *packed,
                      float *c, intptr_t ldc, float *left) {
     float edge[12 * 48];
@@ -129,8 +115,8 @@ static void attention_range(void *context, intptr_t start, intptr_t end) {
         intptr_t source = head / (s->heads / s->key_heads);
         if (packed != batch * s->key_heads + source) {
             packed = batch * s->key_heads + source;
-            pack(job->k + batch * s->k_batch + source * s->k_head, s->keys, s->width, s->k_row, 1, f->nr, keys);
-            pack(job->v + batch * s->v_batch + source * s->v_head, s->value_width, s->keys, 1, s->v_row, f->nr, values);
+            sn_pack_right(job->k + batch * s->k_batch + source * s->k_head, s->keys, s->width, s->k_row, 1, keys);
+            sn_pack_right(job->v + batch * s->v_batch + source * s->v_head, s->value_width, s->keys, 1, s->v_row, values);
         }
         intptr_t first = block * QUERY_BLOCK, rows = s->queries - first < QUERY_BLOCK ? s->queries - first : QUERY_BLOCK;
         multiply(f, rows, s->keys, s->width, job->q + batch * s->q_batch + head * s->q_head + first * s->q_row, s->q_row, keys, scores, s->keys, left);

@@ -208,8 +208,7 @@ static void batched_tasks(void *context, intptr_t start, intptr_t end) {
     for (intptr_t i = start; i < end; i++) {
         sn_gemm_job job = batched->job;
         float *packed = sn_scratch(SCRATCH_RIGHT, sn_packed_size(job.n, job.k));
-        pack_job pack = {batched->b + i * batched->b_batch, job.n, job.k, batched->b_n, batched->b_k, packed, job.kernels->nr};
-        pack_panels(&pack, 0, (job.n + pack.nr - 1) / pack.nr);
+        sn_pack_right(batched->b + i * batched->b_batch, job.n, job.k, batched->b_n, batched->b_k, packed);
         job.packed = packed;
         job.a += i * batched->a_batch;
         job.c += i * batched->c_batch;
