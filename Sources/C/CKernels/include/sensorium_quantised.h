@@ -42,7 +42,6 @@ typedef struct {
     const void *rows;
     intptr_t row_bytes, n, k;       // row_bytes: from one row to the next
     const float *_Nullable scales;  // one per row, of INT8 only
-    const int32_t *_Nullable sums;  // sums of the bytes of each row, of INT8 only; saves a pass where they are at hand
 } sn_weights;
 
 // y[m][n] = epilogue(x[m][k] W^T), rows of x and y x_row and y_row floats apart. 8-bit and narrower weights meet activations that
