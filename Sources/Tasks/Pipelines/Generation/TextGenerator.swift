@@ -95,18 +95,18 @@ public struct TextGenerator: Sendable {
 }
 
 /// Turns tokens into text as they come: a character may be spread over several of them.
-struct TextStream {
+package struct TextStream {
     private let tokenizer: Tokenizer
     /// Tokens since the last place where a whole character ended.
     private var pending: [Int32] = []
 
-    init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
+    package init(_ tokenizer: Tokenizer) { self.tokenizer = tokenizer }
 
     /// Characters have at most four bytes, so more tokens than that without a whole one are broken bytes.
     private static let longest = 4
 
     /// The text that is whole now, nil where there is none yet.
-    mutating func append(_ token: Int32) -> String? {
+    package mutating func append(_ token: Int32) -> String? {
         pending.append(token)
         let text = tokenizer.decode(pending)
         if text.hasSuffix("\u{FFFD}"), pending.count < Self.longest { return nil }
@@ -115,7 +115,7 @@ struct TextStream {
     }
 
     /// What is left at the end.
-    mutating func finish() -> String? {
+    package mutating func finish() -> String? {
         defer { pending = [] }
         let text = tokenizer.decode(pending)
         return text.isEmpty ? nil : text
