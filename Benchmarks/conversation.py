@@ -2,6 +2,7 @@
 
 Whatever a peer imports counts in its memory and nobody else's, and it keeps its model between the rounds.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -35,15 +36,22 @@ class Peer:
         return json.loads(line)
 
     def ask(self, verb, **request):
-        self.process.stdin.write(json.dumps({"verb": verb, **request}, default=str) + "\n")
-        self.process.stdin.flush()
-        return self.answer()
+        try:
+            self.process.stdin.write(json.dumps({"verb": verb, **request}, default=str) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it ended; `answer` finds out why
+        found = self.answer()
+        if "error" in found:
+            raise turns.Failed(f"{self.name}: {found['error']}")
+        return found
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
         self.errors.close()
@@ -101,4 +109,8 @@ def serve(handlers):
     print("{}", file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        print(json.dumps(handlers[request.pop("verb")](**request)), file=answers, flush=True)
+        try:
+            answer = handlers[request.pop("verb")](**request)
+        except Exception as error:  # whatever it is, it is the answer, and the peer lives on
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        print(json.dumps(answer), file=answers, flush=True)

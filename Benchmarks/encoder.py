@@ -16,6 +16,7 @@ from PIL import Image
 import conversation
 import peers
 import turns
+from preparation import Preparation
 
 AIM = 1.1
 SECONDS = 1.0  # what one measurement of the fastest takes
@@ -23,13 +24,13 @@ SECONDS = 1.0  # what one measurement of the fastest takes
 
 def prepare(model, folder, count):
     """Photographs that need no resizing, so that the pixels are equal, and `pixels.npy`, prepared as the peers do; returns their files."""
-    preparation = peers.Preparation(peers.folder_of(model))
+    preparation = Preparation.of(peers.folder_of(model))
     pictures = []
     for number, path in enumerate(peers.photographs()[:count]):
         pictures.append(folder / f"{number}.png")
         picture = Image.open(path).convert("RGB").resize((preparation.short, preparation.short), Image.Resampling.BICUBIC)
         picture.save(pictures[-1], icc_profile=None)  # with a profile, ours would turn the colours into sRGB and Pillow wouldn't
-    np.save(folder / "pixels.npy", np.stack([preparation(Image.open(path)).numpy() for path in pictures]))
+    np.save(folder / "pixels.npy", np.stack([preparation(Image.open(path)) for path in pictures]))
     return pictures
 
 

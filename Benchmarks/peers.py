@@ -1,12 +1,11 @@
 """The reference implementation of the models that are measured, from the same folders that `sensorium --model` takes."""
 import json
-import os
-import pathlib
 
 import numpy as np
 import torch
 
 import turns
+from places import cache, folder_of, photographs  # noqa: F401 (the models and pictures that the callers name)
 
 # name in the catalogue, or a folder that random_model makes -> transformers' class and which output is the vector
 KINDS = {
@@ -14,27 +13,6 @@ KINDS = {
     "dinov2": ("Dinov2Model", "pooler_output"),
 }
 REAL = ["dinov2-small", "clip-vit-b16-vision"]
-
-
-def cache():
-    """Where `sensorium models pull` puts things."""
-    given = os.environ.get("SENSORIUM_CACHE")
-    return pathlib.Path(given or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sensorium")
-
-
-def folder_of(model):
-    """A model's folder: a path, or a name that `sensorium models pull` put into the cache."""
-    folder = pathlib.Path(model) if os.path.isdir(model) else cache() / "models" / model
-    if not folder.is_dir():
-        raise turns.Failed(f"{model} isn't here: sensorium models pull {model}")
-    return folder
-
-
-def photographs():
-    found = sorted((cache() / "photographs" / "coco45").glob("*.jpg"))
-    if not found:
-        raise turns.Failed("the photographs aren't here: sensorium models pull photographs/coco45")
-    return found
 
 
 class Encoder(torch.nn.Module):
@@ -49,28 +27,6 @@ class Encoder(torch.nn.Module):
 
     def forward(self, pixels):
         return getattr(self.model(pixel_values=pixels), self.output)
-
-
-class Preparation:
-    """A processor of the CLIP kind (short side, middle, mean and deviation) on Pillow, as open_clip and clip-retrieval do it."""
-
-    def __init__(self, folder):
-        config = json.loads((folder / "preprocessor_config.json").read_text())
-        self.short, self.crop, self.resample = config["size"]["shortest_edge"], config["crop_size"]["height"], config["resample"]
-        self.mean = np.array(config["image_mean"], np.float32)
-        self.deviation = np.array(config["image_std"], np.float32)
-
-    def __call__(self, picture):
-        picture = picture.convert("RGB")
-        width, height = picture.size
-        if width <= height:
-            size = (self.short, int(self.short * height / width))
-        else:
-            size = (int(self.short * width / height), self.short)
-        left, top = (size[0] - self.crop) // 2, (size[1] - self.crop) // 2
-        picture = picture.resize(size, self.resample).crop((left, top, left + self.crop, top + self.crop))
-        pixels = (np.asarray(picture, np.float32) / 255 - self.mean) / self.deviation
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
 def export(encoder, path):
