@@ -94,21 +94,15 @@ def wait_for_quiet(patience):
             return
 
 
-def progress(text):
-    """One line on the error output; on a terminal the next one takes its place."""
-    terminal = sys.stderr.isatty()
-    print(f"\r\033[K  {text}" if terminal else f"  {text}", end="" if terminal else "\n", file=sys.stderr, flush=True)
-
-
 def in_turn(ways, rounds, patience, label=""):
     """ways: name -> function without arguments that measures once and returns a number or a dictionary of numbers.
 
     Returns name -> list of what it returned, and how many of all these measurements stayed disturbed by other programs.
     """
     results, disturbed, quiet = {name: [] for name in ways}, 0, False
-    for number in range(rounds):
-        if label and (sys.stderr.isatty() or number == 0):
-            progress(f"{label}: round {number + 1} of {rounds}")
+    if label:
+        print(f"  {label}", file=sys.stderr, flush=True)
+    for _ in range(rounds):
         for name, measure in ways.items():
             tries = []
             while len(tries) < REPEATS and not (tries and tries[-1][0] < ALLOWED):
