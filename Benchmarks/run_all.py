@@ -34,10 +34,10 @@ def revision():
 
 def one(name, sensorium, options, revision):
     """Runs one benchmark and returns its part of the results."""
-    started = time.monotonic()
+    started, script = time.monotonic(), HERE / f"{name}.py"
     with tempfile.TemporaryDirectory() as folder:
         told, errors = pathlib.Path(folder) / "result.json", pathlib.Path(folder) / "errors"
-        command = [sys.executable, HERE / f"{name}.py", "--sensorium", sensorium, "--json", told, *options]
+        command = [sys.executable, script, "--sensorium", sensorium, "--json", told, *options]
         with open(errors, "wb") as log:
             process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             stopped = False
@@ -51,6 +51,8 @@ def one(name, sensorium, options, revision):
             code = process.wait()
         found = json.loads(told.read_text()) if told.exists() else {"rows": [], "remarks": []}
         reason = "stopped" if stopped else errors.read_text(errors="replace").strip() or f"ended with {code}"
+    if not script.exists():
+        reason = f"there is no Benchmarks/{script.name}"
     if code != 0 and (stopped or not any(row.get("absent") for row in found["rows"])):
         found["rows"].append(turns.absent(name.replace("_", " "), reason))
     return {"name": name, "machine": turns.processor(), "revision": revision, "options": options, "seconds": time.monotonic() - started,

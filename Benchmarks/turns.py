@@ -138,7 +138,8 @@ def run(command, **how):
     """Runs a program that must succeed; its output as text."""
     done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
     if done.returncode:
-        raise Failed(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
+        shown = " ".join(str(part) for part in command[:8]) + (" ..." if len(command) > 8 else "")
+        raise Failed(f"{shown} ended with {done.returncode}:\n{done.stderr}")
     return done.stdout
 
 
@@ -172,7 +173,9 @@ def limit(what, measure, value, unit, threads=None, disturbed=0):
 def absent(what, reason):
     """A line that says what wasn't measured, and why."""
     lines = [line.strip() for line in str(reason).splitlines() if line.strip()]
-    return {**row(what, "not measured", None, {}, ""), "absent": (lines or ["no reason given"])[-1][:300]}
+    # Programs of ours say it in a line that begins so, Python's in the last.
+    told = [line for line in lines if line.startswith(("Error:", "sensorium:"))]
+    return {**row(what, "not measured", None, {}, ""), "absent": (told or lines[-1:] or ["no reason given"])[0][:300]}
 
 
 class Report:
