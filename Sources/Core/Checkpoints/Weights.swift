@@ -25,6 +25,10 @@ public struct Weights {
         loader.has(full(name)) ? loader.required(full(name), shape, dtype) : nil
     }
 
+    /// The matrix `name` as the file stores it, for layers that compute with its bytes where they lie. nil where the file can't
+    /// give it so, where renames change it, or where it doesn't fit: `tensor` then reads or reports it.
+    public func storedRows(_ name: String, _ shape: [Int]) -> StoredRows? { loader.storedRows(full(name), shape) }
+
     /// Whether there is a tensor of this name or any tensor below it.
     public func has(_ name: String) -> Bool { loader.has(full(name)) || loader.hasChildren(full(name)) }
 
@@ -117,6 +121,18 @@ public final class WeightLoader {
         } catch {
             failure = failure ?? error
             return placeholder(shape, dtype)
+        }
+    }
+
+    func storedRows(_ name: String, _ shape: [Int]) -> StoredRows? {
+        guard case let .stored(stored)? = table[name] else { return nil }
+        do {
+            guard let rows = try source.rows(stored), [rows.rows, rows.columns] == shape else { return nil }
+            used.insert(name)
+            return rows
+        } catch {
+            failure = failure ?? error
+            return nil
         }
     }
 

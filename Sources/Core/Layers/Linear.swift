@@ -3,7 +3,7 @@ import Tensors
 
 /// `x W^T + b` with `weight` `[output, input]` packed for the CPU at load.
 public struct Linear: Sendable {
-    private let matrix: PackedMatrix
+    private let matrix: WeightMatrix
     private let bias: Tensor?
 
     public init(_ weights: Weights, _ input: Int, _ output: Int, bias: Bool = true) {
@@ -11,7 +11,7 @@ public struct Linear: Sendable {
     }
 
     public init(weight: Tensor, bias: Tensor?) {
-        matrix = PackedMatrix(weight)
+        matrix = WeightMatrix(weight)
         self.bias = bias
     }
 

@@ -1,6 +1,7 @@
 import Checkpoints
 import DualEncoder
 import Foundation
+import Language
 import ModelKit
 import Vision
 
@@ -14,6 +15,7 @@ public enum Catalog {
         CLIP.family,
         ChineseCLIP.family,
         SigLIP.family,
+        Llama.family,
     ]
 
     /// Loads a model folder or a single checkpoint file with the family that recognises it.
