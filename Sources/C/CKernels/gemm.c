@@ -55,23 +55,25 @@ static void widen(sn_weight_format format, const uint16_t *from, float *to, intp
 
 intptr_t sn_left_size(intptr_t k) { return (k + GEMM_KC - 1) / GEMM_KC * GEMM_GROUP * GEMM_LEFT; }
 
+void sn_left_range(const sn_left *left, intptr_t first, intptr_t count, intptr_t k0, intptr_t kc, float *to) {
+    const float *from = (const float *)left->values + first * left->row_stride + k0 * left->step;
+    if (left->format != SN_WEIGHT_F32) {
+        const uint16_t *narrow = (const uint16_t *)left->values + first * left->row_stride + k0;
+        for (intptr_t i = 0; i < count; i++) widen(left->format, narrow + i * left->row_stride, to + i * GEMM_LEFT, kc);
+    } else if (left->step == 1) {
+        for (intptr_t i = 0; i < count; i++) memcpy(to + i * GEMM_LEFT, from + i * left->row_stride, (size_t)kc * 4);
+    } else if (left->row_stride == 1) {
+        sn_kernels()->transpose(from, left->step, kc, count, NULL, 0, to, GEMM_LEFT);
+    } else {
+        for (intptr_t i = 0; i < count; i++)
+            for (intptr_t p = 0; p < kc; p++) to[i * GEMM_LEFT + p] = from[i * left->row_stride + p * left->step];
+    }
+}
+
 sn_group sn_left_copy(const sn_left *left, intptr_t first, intptr_t count, float *to) {
     sn_group group = {to, GEMM_LEFT, GEMM_GROUP * GEMM_LEFT};
-    for (intptr_t k0 = 0; k0 < left->k; k0 += GEMM_KC, to += GEMM_GROUP * GEMM_LEFT) {
-        intptr_t kc = sn_least(GEMM_KC, left->k - k0);
-        const float *from = (const float *)left->values + first * left->row_stride + k0 * left->step;
-        if (left->format != SN_WEIGHT_F32) {
-            const uint16_t *narrow = (const uint16_t *)left->values + first * left->row_stride + k0;
-            for (intptr_t i = 0; i < count; i++) widen(left->format, narrow + i * left->row_stride, to + i * GEMM_LEFT, kc);
-        } else if (left->step == 1) {
-            for (intptr_t i = 0; i < count; i++) memcpy(to + i * GEMM_LEFT, from + i * left->row_stride, (size_t)kc * 4);
-        } else if (left->row_stride == 1) {
-            sn_kernels()->transpose(from, left->step, kc, count, NULL, 0, to, GEMM_LEFT);
-        } else {
-            for (intptr_t i = 0; i < count; i++)
-                for (intptr_t p = 0; p < kc; p++) to[i * GEMM_LEFT + p] = from[i * left->row_stride + p * left->step];
-        }
-    }
+    for (intptr_t k0 = 0; k0 < left->k; k0 += GEMM_KC, to += GEMM_GROUP * GEMM_LEFT)
+        sn_left_range(left, first, count, k0, sn_least(GEMM_KC, left->k - k0), to);
     return group;
 }
 
@@ -194,28 +196,57 @@ static sn_ahead rows_ahead(const linear_job *job, intptr_t group) {
     return (sn_ahead){from, from + bytes, (bytes / tiles + 127) / 64 * 64};
 }
 
-static void group_panels(const linear_job *job, const row_group *g, float *c, sn_ahead *ahead) {
+// The places of the result are fetched while the tiles are computed.
+static void fetch_places(const linear_job *job, const row_group *g, intptr_t input, intptr_t inputs) {
+    for (intptr_t t = 0; t < inputs; t++)
+        for (intptr_t line = 0; line < g->rows; line += 16) __builtin_prefetch(job->y + (input + t) * job->y_row + g->column + line, 1, 3);
+}
+
+// Rows that the tiles may read where they lie.
+static void direct_panels(const linear_job *job, const row_group *g, sn_ahead *ahead) {
     const sn_kernel_table *f = job->f;
     intptr_t k = job->k;
+    float *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
     sn_group rows = {(const float *)(const void *)row_at(g, 0), g->left.row_stride, GEMM_KC};
-    if (!sn_left_direct(&g->left)) rows = sn_left_copy(&g->left, g->first, g->rows, sn_scratch(SCRATCH_LEFT, sn_left_size(k)));
     for (intptr_t j = 0; j < job->packed; j += f->nr) {
         intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, inputs);
-        for (intptr_t t = 0; t < inputs; t++)  // the places of the result, while the tiles are computed
-            for (intptr_t line = 0; line < g->rows; line += 16) __builtin_prefetch(job->y + (j + t) * job->y_row + g->column + line, 1, 3);
+        fetch_places(job, g, j, inputs);
         sn_group_times_panel(rows, g->rows, k, job->panels + j * k, (int32_t)vectors, c, vectors * f->vw, ahead);
         finish_turned(job, g, c, vectors * f->vw, j, inputs);
     }
 }
 
+// Rows that are widened, or that would push each other out of the cache: one range of k after another meets all panels.
+static void copied_panels(const linear_job *job, const row_group *g, sn_ahead *ahead) {
+    const sn_kernel_table *f = job->f;
+    intptr_t k = job->k, size = GEMM_GROUP * f->nr;
+    float *copy = sn_scratch(SCRATCH_LEFT, GEMM_GROUP * GEMM_LEFT);
+    float *sums = sn_scratch(SCRATCH_TILE, size * BLOCK_PANELS);
+    for (intptr_t k0 = 0; k0 < k || k0 == 0; k0 += GEMM_KC) {
+        intptr_t kc = sn_least(GEMM_KC, k - k0);
+        sn_left_range(&g->left, g->first, g->rows, k0, kc, copy);
+        for (intptr_t j = 0; j < job->packed; j += f->nr) {
+            intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, inputs), width = vectors * f->vw;
+            float *c = sums + j / f->nr * size;
+            if (k0 + kc == k) fetch_places(job, g, j, inputs);
+            for (intptr_t i = 0; i < g->rows; i += f->mr) {
+                look_ahead(ahead);
+                f->gemm_tile((int32_t)sn_least(f->mr, g->rows - i), (int32_t)vectors, kc, copy + i * GEMM_LEFT, GEMM_LEFT,
+                             job->panels + j * k + k0 * width, c + i * width, width, k0 > 0);
+            }
+            if (k0 + kc == k) finish_turned(job, g, c, width, j, inputs);
+        }
+    }
+}
+
 static void linear_groups(void *context, intptr_t start, intptr_t end) {
     const linear_job *job = context;
-    float *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
     for (intptr_t group = start; group < end; group++) {
         row_group g = group_at(job, group);
         sn_ahead ahead = rows_ahead(job, group + 1 < end ? group + 1 : sn_parallel_next());
-        if (job->packed) group_panels(job, &g, c, &ahead);
+        if (job->packed) (sn_left_direct(&g.left) ? direct_panels : copied_panels)(job, &g, &ahead);
         if (job->packed == job->m) continue;
+        float *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
         dots(job, &g, job->packed, c);
         finish_dots(job, &g, job->packed, c);
     }

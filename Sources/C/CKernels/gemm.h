@@ -18,6 +18,8 @@ static inline intptr_t sn_least(intptr_t a, intptr_t b) { return a < b ? a : b; 
 typedef struct { const float *rows; intptr_t stride, step; } sn_group;
 // Whether the tiles may read the rows where they lie: rows that start in one cache set would push each other out.
 bool sn_left_direct(const sn_left *left);
+// Elements [k0, k0 + kc) of rows [first, first + count) as f32, GEMM_LEFT apart; kc <= GEMM_KC.
+void sn_left_range(const sn_left *left, intptr_t first, intptr_t count, intptr_t k0, intptr_t kc, float *to);
 // Floats that sn_left_copy writes for one group of rows.
 intptr_t sn_left_size(intptr_t k);
 // Rows [first, first + count), count <= GEMM_GROUP, as f32.

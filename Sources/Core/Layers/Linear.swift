@@ -26,6 +26,13 @@ public struct Linear: Sendable {
         self.bias = bias.contains(true) ? try .concatenated(biases) : nil
     }
 
+    private init(matrix: WeightMatrix, bias: Tensor?) { (self.matrix, self.bias) = (matrix, bias) }
+
+    /// The layer that gives outputs `range` of this one; the weights are shared.
+    public func outputs(_ range: Range<Int>) throws(TensorError) -> Linear {
+        Linear(matrix: matrix.sliced(range), bias: try bias.map { (bias: Tensor) throws(TensorError) in try bias.sliced(0, range) })
+    }
+
     /// `[..., input] -> [..., output]`: `activation(x W^T + b) + residual`.
     public func callAsFunction(_ x: Tensor, activation: Activation? = nil, residual: Tensor? = nil) throws(TensorError) -> Tensor {
         try matrix.apply(x, bias: bias, activation: activation, residual: residual)

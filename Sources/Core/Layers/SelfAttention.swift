@@ -4,6 +4,8 @@ import Tensors
 /// Multi-head self-attention (Vaswani et al. 2017); the three projections run as one product.
 public struct SelfAttention: Sendable {
     private let joint: Linear
+    /// Parts of `joint`.
+    private let query, keysAndValues: Linear
     private let output: Linear
     private let heads: Int
     private let width: Int
@@ -14,6 +16,8 @@ public struct SelfAttention: Sendable {
         outputBias: Bool = true
     ) throws(TensorError) {
         joint = try Linear(joining: [query, key, value], width, width, bias: inputBias)
+        self.query = try joint.outputs(0..<width)
+        keysAndValues = try joint.outputs(width..<3 * width)
         self.output = Linear(output, width, width, bias: outputBias)
         self.heads = heads
         self.width = width
@@ -28,5 +32,17 @@ public struct SelfAttention: Sendable {
         let mixed = try Tensor.attention(  // [batch, tokens, heads, width / heads]
             queries: parts.selected(0, 0), keys: parts.selected(0, 1), values: parts.selected(0, 2), mask: mask, causal: causal)
         return try output(mixed.reshaped([batch, tokens, width]), residual: residual)
+    }
+
+    /// The output for some tokens alone, `selected` `[batch, chosen, width]` out of `x` `[batch, tokens, width]`; `mask` broadcasts to
+    /// `[batch, heads, chosen, tokens]`.
+    public func callAsFunction(
+        selected: Tensor, of x: Tensor, mask: Tensor?, residual: Tensor? = nil
+    ) throws(TensorError) -> Tensor {
+        let (batch, tokens, chosen) = (x.dim(0), x.dim(1), selected.dim(1))
+        let queries = try query(selected).reshaped([batch, chosen, heads, width / heads]).permuted([0, 2, 1, 3])
+        let parts = try keysAndValues(x).reshaped([batch, tokens, 2, heads, width / heads]).permuted([2, 0, 3, 1, 4])
+        let mixed = try Tensor.attention(queries: queries, keys: parts.selected(0, 0), values: parts.selected(0, 1), mask: mask)
+        return try output(mixed.reshaped([batch, chosen, width]), residual: residual)
     }
 }

@@ -17,6 +17,9 @@ public enum Taps {
         }
     }
 
+    /// Whether intermediate outputs are wanted: then a model computes all of them.
+    public static var areRecorded: Bool { recorder != nil }
+
     /// The result of `body` and every tensor tapped meanwhile.
     public static func recording<Result>(_ body: () throws -> Result) rethrows -> (Result, [String: Tensor]) {
         let recorder = Recorder()

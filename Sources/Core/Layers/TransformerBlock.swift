@@ -76,23 +76,26 @@ public struct TransformerBlock: Sendable {
 
     /// `[batch, tokens, width]`
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, causal: Bool = false) throws(TensorError) -> Tensor {
+        try apply(x) { (inner, residual) throws(TensorError) in try attention(inner, mask: mask, causal: causal, residual: residual) }
+    }
+
+    /// The output for the tokens `selected` `[batch, chosen, width]` of `x` alone; `mask` broadcasts to `[batch, heads, chosen, tokens]`.
+    public func callAsFunction(selected: Tensor, of x: Tensor, mask: Tensor?) throws(TensorError) -> Tensor {
+        let all = try config.norm == .before ? firstNorm(x) : x
+        return try apply(selected) { (inner, residual) throws(TensorError) in
+            try attention(selected: inner, of: all, mask: mask, residual: residual)
+        }
+    }
+
+    /// `mix` is the attention of normed tokens, plus a residual where one is given.
+    private func apply(_ x: Tensor, _ mix: (Tensor, Tensor?) throws(TensorError) -> Tensor) throws(TensorError) -> Tensor {
         if config.norm == .after {
-            let y = try firstNorm(attention(x, mask: mask, causal: causal, residual: x))
+            let y = try firstNorm(mix(x, x))
             return try secondNorm(down(up(y, activation: config.activation), residual: y))
         }
-        var y: Tensor
-        if let firstScale {
-            y = try x + attention(firstNorm(x), mask: mask, causal: causal) * firstScale
-        } else {
-            y = try attention(firstNorm(x), mask: mask, causal: causal, residual: x)
-        }
+        let y = if let firstScale { try x + mix(firstNorm(x), nil) * firstScale } else { try mix(firstNorm(x), x) }
         let inner = try feedForward(secondNorm(y))
-        if let secondScale {
-            y = try y + down(inner) * secondScale
-        } else {
-            y = try down(inner, residual: y)
-        }
-        return y
+        return if let secondScale { try y + down(inner) * secondScale } else { try down(inner, residual: y) }
     }
 
     private func feedForward(_ x: Tensor) throws(TensorError) -> Tensor {
@@ -123,5 +126,31 @@ public struct TransformerStack: Sendable {
             Taps.record("\(tap).\(index)", y)
         }
         return y
+    }
+
+    /// The state of one token of each sequence, `[batch, width]`: the last block computes nothing else.
+    /// - Parameter places: the token of each sequence.
+    public func callAsFunction(
+        _ x: Tensor, at places: [Int], mask: Tensor? = nil, causal: Bool = false, tap: String
+    ) throws(TensorError) -> Tensor {
+        let (batch, tokens, width) = (x.dim(0), x.dim(1), x.dim(2))
+        func selected(_ states: Tensor) throws(TensorError) -> Tensor {  // [batch, 1, width]
+            let rows = places.enumerated().map { Int32($0.offset * tokens + $0.element) }
+            return try states.reshaped([batch * tokens, width]).gathered(Tensor(rows, [batch, 1]))
+        }
+        // Somebody looks at every token's state, or masks differ from token to token.
+        guard let last = blocks.last, !Taps.areRecorded, mask.map({ $0.rank < 2 || $0.dim(-2) == 1 }) ?? true else {
+            return try selected(self(x, mask: mask, causal: causal, tap: tap)).reshaped([batch, width])
+        }
+        var y = x
+        for block in blocks.dropLast() { y = try block(y, mask: mask, causal: causal) }
+        var seen = mask
+        if causal, places.contains(where: { $0 < tokens - 1 }) {
+            let hidden = places.flatMap { place in (0..<tokens).map { $0 <= place ? Float(0) : -.infinity } }
+            let ahead = try Tensor(hidden, [batch, 1, 1, tokens])
+            guard mask == nil else { return try selected(last(y, mask: mask, causal: true)).reshaped([batch, width]) }
+            seen = ahead
+        }
+        return try last(selected: selected(y), of: y, mask: seen).reshaped([batch, width])
     }
 }

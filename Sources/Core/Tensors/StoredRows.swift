@@ -82,9 +82,9 @@ public struct StoredRows: Sendable {
         (storage, byteOffset, scales) = (plain.storage, plain.offset * plain.dtype.size, nil)
     }
 
-    private init(format: WeightFormat, rows: Int, columns: Int, storage: Storage, scales: Tensor?) {
+    private init(format: WeightFormat, rows: Int, columns: Int, storage: Storage, byteOffset: Int = 0, scales: Tensor?) {
         (self.format, self.rows, self.columns, rowBytes) = (format, rows, columns, format.rowBytes(columns) ?? 0)
-        (self.storage, byteOffset, self.scales) = (storage, 0, scales)
+        (self.storage, self.byteOffset, self.scales) = (storage, byteOffset, scales)
     }
 
     /// The same values rounded to another format, or to the nearest that fits the columns.
@@ -98,6 +98,14 @@ public struct StoredRows: Sendable {
         let scales = target == .int8 ? Tensor.makeFloats([rows]) { fill($0) } : nil
         if scales == nil { fill(nil) }
         return StoredRows(format: target, rows: rows, columns: columns, storage: room, scales: scales)
+    }
+
+    /// Some of the rows, where they lie.
+    public func sliced(_ range: Range<Int>) -> StoredRows {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
+        return StoredRows(
+            format: format, rows: range.count, columns: columns, storage: storage, byteOffset: byteOffset + range.lowerBound * rowBytes,
+            scales: scales.map { (try? $0.sliced(0, range)) ?? $0 })
     }
 
     /// What the kernels see. The rows must be kept alive while it is used.

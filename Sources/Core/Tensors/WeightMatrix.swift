@@ -17,6 +17,17 @@ public struct WeightMatrix: Sendable {
         rows = parts.reduce(0) { $0 + $1.rows }
     }
 
+    /// Some of the rows, where they lie.
+    public func sliced(_ range: Range<Int>) -> WeightMatrix {
+        var first = 0, kept: [StoredRows] = []
+        for part in parts {
+            let inside = range.clamped(to: first..<first + part.rows)
+            if !inside.isEmpty { kept.append(part.sliced(inside.lowerBound - first..<inside.upperBound - first)) }
+            first += part.rows
+        }
+        return WeightMatrix(kept.isEmpty ? [parts[0].sliced(0..<0)] : kept)
+    }
+
     /// `activation(x W^T + bias) + residual` for `x` `[..., in]`.
     public func apply(
         _ x: Tensor, bias: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil

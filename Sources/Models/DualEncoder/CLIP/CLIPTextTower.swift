@@ -41,12 +41,11 @@ struct CLIPTextTower: TextEncoder {
         let x = try tokens(ids) + positions.sliced(0, 0..<length)  // [batch, length, width]
         Taps.record("text.embeddings", x)
         // What follows the end of text can't be seen by it: the attention is causal.
-        let states = try norm(blocks(x, causal: true, tap: "text.layer"))
-        var pooled: [Tensor] = []
-        for row in 0..<ids.dim(0) { pooled.append(try states.selected(0, row).selected(0, end(of: ids.selected(0, row).ints()))) }
-        let joined = try Tensor.stacked(pooled)
-        Taps.record("text.pooled", joined)
-        return try projection?(joined) ?? joined
+        var ends: [Int] = []
+        for row in 0..<ids.dim(0) { ends.append(end(of: try ids.selected(0, row).ints())) }
+        let pooled = try norm(blocks(x, at: ends, causal: true, tap: "text.layer"))
+        Taps.record("text.pooled", pooled)
+        return try projection?(pooled) ?? pooled
     }
 
     /// The place of the first end-of-text token: the first largest id where the configuration doesn't name it.

@@ -39,7 +39,8 @@ struct CLIPVisionTower: FixedSizeImageEncoder {
         let lead = try classToken.broadcast(to: [pixels.dim(0), 1, config.block.width])
         let x = try Tensor.concatenated([lead, patches(pixels)], axis: 1) + positions  // [batch, 1 + patches, width]
         Taps.record("vision.embeddings", x)
-        let pooled = try after(blocks(before(x), tap: "vision.layer").selected(1, 0))
+        let classes = [Int](repeating: 0, count: pixels.dim(0))
+        let pooled = try after(blocks(before(x), at: classes, tap: "vision.layer"))
         Taps.record("vision.pooled", pooled)
         return try projection?(pooled) ?? pooled
     }

@@ -32,7 +32,7 @@ public enum ChineseCLIP {
             return try tokenizer.batch(texts, maxLength: contextLength, fixedLength: nil, padding: bert.config.padding)
         }
 
-        func embed(_ tokens: TokenBatch) throws -> Tensor { try projection(bert(tokens).selected(1, 0)) }
+        func embed(_ tokens: TokenBatch) throws -> Tensor { try projection(bert.classState(tokens)) }
     }
 
     private static func load(_ folder: ModelFolder) throws -> LoadedModel {

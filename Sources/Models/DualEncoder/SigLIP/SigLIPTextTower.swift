@@ -41,7 +41,7 @@ struct SigLIPTextTower: TextEncoder {
         }
         let x = try tokens(ids) + positions.sliced(0, 0..<ids.dim(1))  // [batch, length, width]
         Taps.record("text.embeddings", x)
-        let last = try blocks(x, tap: "text.layer").selected(1, ids.dim(1) - 1)  // [batch, width]
+        let last = try blocks(x, at: [Int](repeating: ids.dim(1) - 1, count: ids.dim(0)), tap: "text.layer")  // [batch, width]
         return try head(norm(last))
     }
 }

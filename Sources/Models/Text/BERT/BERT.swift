@@ -49,6 +49,17 @@ public struct BERT: Sendable {
 
     /// Last hidden states `[batch, length, width]`; `mask` `[batch, length]` is 0 at padding.
     public func callAsFunction(_ batch: TokenBatch) throws -> Tensor {
+        let (x, mask) = try embedded(batch)
+        return try blocks(x, mask: mask, tap: "text.layer")
+    }
+
+    /// The last state of the class token, `[batch, width]`.
+    public func classState(_ batch: TokenBatch) throws -> Tensor {
+        let (x, mask) = try embedded(batch)
+        return try blocks(x, at: [Int](repeating: 0, count: x.dim(0)), mask: mask, tap: "text.layer")
+    }
+
+    private func embedded(_ batch: TokenBatch) throws -> (Tensor, mask: Tensor?) {
         let length = batch.ids.dim(1)
         guard length <= config.positions else {
             throw TensorError.shape(operation: "BERT", shapes: [batch.ids.shape], expected: "at most \(config.positions) tokens")
@@ -57,6 +68,6 @@ public struct BERT: Sendable {
         let x = try norm(words(batch.ids) + places)  // [batch, length, width]
         Taps.record("text.embeddings", x)
         let mask = try batch.mask.map { try $0.asType(.bool).reshaped([batch.ids.dim(0), 1, 1, length]) }
-        return try blocks(x, mask: mask, tap: "text.layer")
+        return (x, mask)
     }
 }

@@ -40,7 +40,13 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
     }
 
     /// Tokens after the last norm, `[batch, 1 + registers + patches, width]`; any picture size of whole patches.
-    public func tokens(pixels: Tensor) throws -> Tensor {
+    public func tokens(pixels: Tensor) throws -> Tensor { try norm(blocks(embedded(pixels), tap: "vision.layer")) }
+
+    public func embed(pixels: Tensor) throws -> Tensor {
+        try norm(blocks(embedded(pixels), at: [Int](repeating: 0, count: pixels.dim(0)), tap: "vision.layer"))
+    }
+
+    private func embedded(_ pixels: Tensor) throws -> Tensor {
         let (batch, width) = (pixels.dim(0), config.block.width)
         let embedded = try patches(pixels)  // [batch, patches, width]
         let lead = try classToken.broadcast(to: [batch, 1, width])
@@ -51,7 +57,7 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
             x = try .concatenated([x.sliced(1, 0..<1), inserted, x.sliced(1, 1..<x.dim(1))], axis: 1)
         }
         Taps.record("vision.embeddings", x)
-        return try norm(blocks(x, tap: "vision.layer"))
+        return x
     }
 
     /// Positions of a grid other than the checkpoint's are interpolated (bicubic; antialiased in the family with registers).
@@ -63,8 +69,6 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
         let flat = try resized.permuted([0, 2, 3, 1]).reshaped([1, rows * columns, config.block.width])
         return try .concatenated([positions.sliced(1, 0..<1), flat], axis: 1)
     }
-
-    public func embed(pixels: Tensor) throws -> Tensor { try tokens(pixels: pixels).selected(1, 0).contiguous() }
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {
         guard let classifier else {

@@ -36,16 +36,18 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
     }
 
     /// Tokens after the last norm, `[batch, 1 + patches, width]`.
-    public func tokens(pixels: Tensor) throws -> Tensor {
+    public func tokens(pixels: Tensor) throws -> Tensor { try norm(blocks(embedded(pixels), tap: "vision.layer")) }
+
+    private func embedded(_ pixels: Tensor) throws -> Tensor {
         let embedded = try patches(pixels)  // [batch, patches, width]
         let lead = try classToken.broadcast(to: [pixels.dim(0), 1, config.block.width])
         let x = try Tensor.concatenated([lead, embedded], axis: 1) + positions
         Taps.record("vision.embeddings", x)
-        return try norm(blocks(x, tap: "vision.layer"))
+        return x
     }
 
     public func embed(pixels: Tensor) throws -> Tensor {
-        try tokens(pixels: pixels).selected(1, 0).contiguous()
+        try norm(blocks(embedded(pixels), at: [Int](repeating: 0, count: pixels.dim(0)), tap: "vision.layer"))
     }
 
     /// The pooler's output `[batch, pooled]`; nil where the checkpoint has none.
@@ -55,6 +57,6 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {
         guard let classifier else { throw RoleError(model: "ViT", role: "classifier", reason: "the checkpoint has no classifier.weight") }
-        return try classifier(tokens(pixels: Tensor.stacked(prepared)).selected(1, 0))
+        return try classifier(embed(pixels: Tensor.stacked(prepared)))
     }
 }
