@@ -49,6 +49,15 @@ typedef struct {
     intptr_t ldc;
 } quant_tile_job;
 
+// A few tokens: dot products along rows of weights. Activations of one token take `quant_dots_bytes`, prepared once for all threads.
+typedef struct {
+    const sn_weights *w;
+    const uint8_t *x;      // prepared, x_bytes from token to token
+    intptr_t x_bytes, m;
+    float *y;              // [m][y_row]
+    intptr_t y_row;
+} quant_dots_job;
+
 typedef struct {
     int32_t rows, lanes;  // of a tile; tokens of half a panel
     void (*pack)(const quant_pack_job *job);
@@ -57,6 +66,10 @@ typedef struct {
     // y[token][0..<columns] = c[column][token] (+ residual)
     void (*transpose_out)(const float *c, intptr_t ldc, intptr_t tokens, intptr_t columns, float *y, intptr_t y_row,
                           const float *residual, intptr_t residual_row);
+    // Bytes of a prepared token; 0 where the level has no dot products for the format and tiles serve every m.
+    intptr_t (*dots_bytes)(sn_weight_format format, intptr_t k);
+    void (*dots_prepare)(sn_weight_format format, const float *x, intptr_t k, uint8_t *prepared);
+    void (*dots)(const quant_dots_job *job, intptr_t first_row, intptr_t end_row);
 } quant_table;
 
 const quant_table *quant_kernels(void);

@@ -139,10 +139,43 @@ static void multiply_panels(linear_job *job) {
     sn_pool_release(job->bytes, size + 2 * scales + 64);
 }
 
+// ---- few tokens
+
+enum { MOST_DOTS = 8 };
+
+typedef struct { quant_dots_job dots; const quant_table *kernels; const sn_epilogue *epilogue; } dots_context;
+
+static void finish_columns(const sn_epilogue *e, float *y, intptr_t token, intptr_t column, intptr_t n) {
+    const sn_kernel_table *f = sn_kernels();
+    if (e->alpha != 1.0f) f->binary(SN_MUL, y, 1, &e->alpha, 0, y, n);
+    if (e->bias) f->binary(SN_ADD, y, 1, e->bias + column, 1, y, n);
+    if (e->row_bias) f->binary(SN_ADD, y, 1, e->row_bias + token, 0, y, n);
+    if (e->activation >= 0) f->unary((sn_unary)e->activation, y, y, n);
+    if (e->residual) f->binary(SN_ADD, y, 1, e->residual + token * e->residual_stride + column, 1, y, n);
+}
+
+static void dot_rows(void *context, intptr_t start, intptr_t end) {
+    const dots_context *c = context;
+    c->kernels->dots(&c->dots, start, end);
+    if (!c->epilogue) return;
+    for (intptr_t t = 0; t < c->dots.m; t++) finish_columns(c->epilogue, c->dots.y + t * c->dots.y_row + start, t, start, end - start);
+}
+
+static void multiply_dots(const linear_job *job, intptr_t x_bytes) {
+    const sn_weights *w = job->w;
+    uint8_t *x = sn_pool_allocate(x_bytes * job->m);
+    for (intptr_t t = 0; t < job->m; t++) job->kernels->dots_prepare(w->format, job->x + t * job->x_row, w->k, x + t * x_bytes);
+    dots_context c = {{w, x, x_bytes, job->m, job->y, job->y_row}, job->kernels, job->epilogue};
+    sn_parallel_for(w->n, 2 + 65536 / (w->k + 1), dot_rows, &c);
+    sn_pool_release(x, x_bytes * job->m);
+}
+
 void sn_linear_quantised(intptr_t m, const float *x, intptr_t x_row, const sn_weights *w, float *y, intptr_t y_row,
                          const sn_epilogue *epilogue) {
     if (m <= 0 || w->n <= 0) return;
     linear_job job = {.w = w, .kernels = quant_kernels(), .epilogue = epilogue, .shape = quant_shape_of(w->format), .x = x, .m = m,
                       .x_row = x_row, .y = y, .y_row = y_row};
-    multiply_panels(&job);
+    intptr_t prepared = m <= MOST_DOTS ? job.kernels->dots_bytes(w->format, w->k) : 0;
+    if (prepared) multiply_dots(&job, prepared);
+    else multiply_panels(&job);
 }
