@@ -59,6 +59,7 @@ typedef struct {
 } quant_dots_job;
 
 typedef struct {
+    const char *name;
     int32_t rows, lanes;  // of a tile; tokens of half a panel
     void (*pack)(const quant_pack_job *job);
     void (*unpack)(const quant_unpack_job *job);
@@ -66,7 +67,7 @@ typedef struct {
     // y[token][0..<columns] = c[column][token] (+ residual)
     void (*transpose_out)(const float *c, intptr_t ldc, intptr_t tokens, intptr_t columns, float *y, intptr_t y_row,
                           const float *residual, intptr_t residual_row);
-    // Bytes of a prepared token; 0 where the level has no dot products for the format and tiles serve every m.
+    // NULL where tiles serve every m. Bytes of a prepared token; 0 where there are no dot products for the format.
     intptr_t (*dots_bytes)(sn_weight_format format, intptr_t k);
     void (*dots_prepare)(sn_weight_format format, const float *x, intptr_t k, uint8_t *prepared);
     void (*dots)(const quant_dots_job *job, intptr_t first_row, intptr_t end_row);

@@ -141,7 +141,7 @@ static void multiply_panels(linear_job *job) {
 
 // ---- few tokens
 
-enum { MOST_DOTS = 8 };
+enum { MOST_DOTS = 12 };
 
 typedef struct { quant_dots_job dots; const quant_table *kernels; const sn_epilogue *epilogue; } dots_context;
 
@@ -175,7 +175,7 @@ void sn_linear_quantised(intptr_t m, const float *x, intptr_t x_row, const sn_we
     if (m <= 0 || w->n <= 0) return;
     linear_job job = {.w = w, .kernels = quant_kernels(), .epilogue = epilogue, .shape = quant_shape_of(w->format), .x = x, .m = m,
                       .x_row = x_row, .y = y, .y_row = y_row};
-    intptr_t prepared = m <= MOST_DOTS ? job.kernels->dots_bytes(w->format, w->k) : 0;
+    intptr_t prepared = m <= MOST_DOTS && job.kernels->dots_bytes ? job.kernels->dots_bytes(w->format, w->k) : 0;
     if (prepared) multiply_dots(&job, prepared);
     else multiply_panels(&job);
 }
