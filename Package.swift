@@ -89,6 +89,8 @@ let package = Package(
             swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),

@@ -8,7 +8,7 @@ import turns
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    parts = [path for name in ("encoder", "end_to_end", "cold_search", "vector_search") if (path := folder / f"{name}.json").exists()]
+    parts = [path for name in ("encoder", "end_to_end", "cold_search", "vector_search", "quantised_matmul") if (path := folder / f"{name}.json").exists()]
     if not parts:
         sys.exit("there are no results")
     results = [json.loads(path.read_text()) for path in parts]

@@ -31,19 +31,26 @@ else
     fi
 fi
 
-vectors="$(dirname "$program")/bench-vector-search"
-if [ ! -x "$vectors" ]; then
-    swift build -c release --package-path "$root" --scratch-path "$root/.build" --product bench-vector-search >&2
-    vectors="$root/.build/release/bench-vector-search"
-fi
+# The path of a small program of ours, built where it isn't beside the one to measure.
+helper() {
+    found="$(dirname "$program")/$1"
+    if [ ! -x "$found" ]; then
+        swift build -c release --package-path "$root" --scratch-path "$root/.build" --product "$1" >&2
+        found="$root/.build/release/$1"
+    fi
+    echo "$found"
+}
+vectors=$(helper bench-vector-search)
+products=$(helper bench-quantised-product)
 
 # One that fails doesn't take the others' results with it.
 failed=""
-for name in encoder end_to_end cold_search vector_search; do
+for name in encoder end_to_end cold_search vector_search quantised_matmul; do
     rm -f "$out/$name.json"
     echo "bench: $name" >&2
     extra=""
     [ "$name" = vector_search ] && extra="--program=$vectors"
+    [ "$name" = quantised_matmul ] && extra="--program=$products"
     "$python" "$here/$name.py" --sensorium "$program" --json "$out/$name.json" ${extra:+"$extra"} "$@" >"$out/$name.log" || failed="$failed $name"
 done
 "$python" "$here/collect.py" "$out"
