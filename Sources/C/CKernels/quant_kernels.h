@@ -1,4 +1,4 @@
-// What the product of activations and quantised weights asks of an instruction set. A tile multiplies QUANT rows of weights, read
+// What the product of activations and quantised weights asks of an instruction set. A tile multiplies some rows of weights, read
 // into a small buffer and broadcast four bytes at a time, with a panel of activations whose tokens lie in the lanes of vectors.
 #ifndef SENSORIUM_QUANT_KERNELS_H
 #define SENSORIUM_QUANT_KERNELS_H
