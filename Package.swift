@@ -73,15 +73,17 @@ let package = Package(
         library("ModelKit", "Models", ["Layers", "Imaging", "Tokenizers"]),
         library("Vision", "Models", ["ModelKit"]),
         library("Text", "Models", ["ModelKit"]),
+        library("Language", "Models", ["ModelKit"]),
         library("DualEncoder", "Models", ["ModelKit", "Vision", "Text"]),
-        library("Catalog", "Models", ["Vision", "Text", "DualEncoder"]),
+        library("Catalog", "Models", ["Vision", "Text", "Language", "DualEncoder"]),
 
         library("Pipelines", "Tasks", ["ModelKit"]),
+        library("Evaluation", "Tasks", ["Pipelines"]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
-            name: "sensorium", dependencies: ["Catalog", "PictureLibrary", "Pipelines", arguments],
+            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", arguments],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(
@@ -92,8 +94,8 @@ let package = Package(
         .executableTarget(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
-        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
-        tests("Catalog", ["Pipelines", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
+        tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
 )

@@ -8,7 +8,6 @@ import ctypes
 import importlib.util
 import pathlib
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -72,7 +71,7 @@ class Peer:
         plan.work_data = work.ctypes.data
         start = time.perf_counter()
         if self.cpu.ggml_graph_compute(self.graph, ctypes.byref(plan)):
-            sys.exit("ggml refused the graph")
+            raise turns.Failed("ggml refused the graph")
         return (time.perf_counter() - start) / self.repeats
 
     def product(self):
@@ -92,7 +91,9 @@ class Ours:
         self.process.stdin.write(" ".join(map(str, words)) + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
-        return float(answer) if answer else sys.exit("bench-quantised-product ended")
+        if not answer:
+            raise turns.Failed("bench-quantised-product ended")
+        return float(answer)
 
 
 def quantise(base, kind, weights):
@@ -104,8 +105,7 @@ def quantise(base, kind, weights):
 def check(what, got, exact):
     cosine = float((got * exact).sum() / np.sqrt((got.astype(np.float64) ** 2).sum() * (exact.astype(np.float64) ** 2).sum()))
     if not cosine > LEAST_COSINE - (0.02 if "q4" in what else 0):
-        sys.exit(f"{what}: cosine {cosine:.5f} to the exact product")
-    return cosine
+        raise turns.Failed(f"{what}: cosine {cosine:.5f} to the exact product")
 
 
 def measure(given, base, cpu, ours, name, m, n, k):
@@ -123,13 +123,13 @@ def measure(given, base, cpu, ours, name, m, n, k):
     for who, got in (("ours", mine), ("ggml", theirs)):
         check(f"{name} {who}", got, x @ weights.T)
     if not np.abs(mine - theirs).max() < 0.06 * theirs.std():
-        sys.exit(f"{name} {m}x{n}x{k}: the products differ by {np.abs(mine - theirs).max() / theirs.std():.3f} deviations")
-    for threads in sorted({1, given.threads}):
+        raise turns.Failed(f"{name} {m}x{n}x{k}: the products differ by {np.abs(mine - theirs).max() / theirs.std():.3f} deviations")
+    for threads in turns.thread_counts(given):
         ways = {"ours": lambda: ours.seconds(name, (m, n, k), threads, repeats), "ggml": lambda: peer.seconds(threads)}
         results, disturbed = turns.in_turn(ways, given.rounds, given.patience)
-        rows.append(turns.row(f"{name}, {m} x {k} by {n} x {k}", f"{threads} thread{'s' if threads > 1 else ''}",
-                              turns.median(results["ours"]) * 1e6, {"ggml": turns.median(results["ggml"]) * 1e6}, "microseconds",
-                              lower_is_better=True, disturbed=disturbed, aim=AIM))
+        rows.append(turns.row(f"{name} product, {m} x {k} by {n} x {k}", "time of a product", turns.median(results["ours"]) * 1e6,
+                              {"ggml": turns.median(results["ggml"]) * 1e6}, "microseconds", lower_is_better=True,
+                              disturbed=disturbed, aim=AIM, threads=threads))
     peer.close()
     return rows
 
@@ -140,21 +140,22 @@ def main():
     parser.add_argument("--formats", default="q4_1,q8_0", help=f"of {', '.join(TYPES)}")
     given = turns.parse(parser)
     program = given.program or str(pathlib.Path(given.sensorium).with_name("bench-quantised-product"))
+    report = turns.Report(given)
+    report.remark(f"{turns.processor()}; weights of a shape stay in the cache for both, median of {given.rounds} rounds in turn")
     base, cpu = library()
-    rows, remarks = [], [f"{turns.processor()}; weights of a shape stay in the cache for both, median of {given.rounds} rounds in turn"]
     with tempfile.TemporaryDirectory() as folder:
         ours = Ours(program, folder)
         for name in given.formats.split(","):
             block = 256 if name.endswith("K") else 32
             for n, k in SHAPES:
-                if k % block:
-                    continue
                 for m in (1, 512):
-                    if m == 1 or n < 10000:
-                        rows += measure(given, base, cpu, ours, name, m, n, k)
+                    # The vocabulary meets one token at a time.
+                    if k % block == 0 and (m == 1 or n < 10000):
+                        with report.part(f"{name} product, {m} x {k} by {n} x {k}"):
+                            report.add(*measure(given, base, cpu, ours, name, m, n, k))
         ours.process.stdin.close()
         ours.process.wait()
-    turns.finish(given, rows, remarks)
+    report.finish()
 
 
 if __name__ == "__main__":

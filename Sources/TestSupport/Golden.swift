@@ -27,7 +27,7 @@ public struct Golden: Sendable, CustomStringConvertible {
                 let place = folder.appendingPathComponent(variant)
                 let file = try SafetensorsFile(path: place.appendingPathComponent("golden.safetensors").path)
                 // What isn't a folder of its own is loaded by its file; TorchScript holds the same weights in another container.
-                let files = ["model.pt", "model.torchscript.pt"].filter {
+                let files = ["model.pt", "model.torchscript.pt", "model.gguf"].filter {
                     FileManager.default.fileExists(atPath: place.appendingPathComponent($0).path)
                 }
                 if files.isEmpty {

@@ -1,4 +1,5 @@
 import Catalog
+import Checkpoints
 import Foundation
 import Layers
 import ModelKit
@@ -65,6 +66,10 @@ import Testing
                 let found = try encoder.embed(golden.pictureNames.map { try encoder.prepare(Golden.picture($0)) })
                 worst = max(worst, TensorDifference(found, try golden.tensor(golden.prefix + "image_embeds")).worst)
             }
+            if let language = model.language, golden.has("token_logits") {
+                let found = try language.logits(ids: golden.tensor("token_ids"))
+                worst = max(worst, TensorDifference(found, try golden.tensor("token_logits")).worst)
+            }
             if let encoder = model.text, golden.has("text_embeds") {
                 let mask = golden.has("attention_mask") ? try golden.tensor("attention_mask") : nil
                 let found = try encoder.embed(TokenBatch(ids: golden.tensor("text_ids"), mask: mask))
@@ -73,6 +78,20 @@ import Testing
         }
         print("parity of \(name): worst difference \(worst) over \(cases.count) checkpoints; stated \(family.worstDifference)")
         #expect(worst <= 4 * family.worstDifference && family.worstDifference <= 1e-4)
+    }
+
+    @Test(arguments: goldens.filter { $0.has("token_logits") }) func tokens(_ golden: Golden) throws {
+        let model = try #require(try Catalog.load(path: golden.path).language)
+        let (logits, taps) = try Taps.recording { try model.logits(ids: golden.tensor("token_ids")) }
+        check(logits, try golden.tensor("token_logits"), 1e-4, "logits", golden, taps: taps)
+        guard let tokenizer = model.tokenizer else { return }
+        let stored = try JSONValue.parse(try #require(golden.file.metadata["tokens"]), file: "golden.safetensors").array ?? []
+        #expect(stored.count == golden.texts.count && stored.count > 5)
+        for (text, ids) in zip(golden.texts, stored) {
+            let found = tokenizer.encode(text)
+            #expect(found.ids.map(Int.init) == ids.array?.compactMap(\.int), "\(golden) tokens of \(text)")
+            #expect(tokenizer.decode(found.ids, skipSpecialTokens: false) == text, "\(golden)")
+        }
     }
 
     @Test(arguments: goldens.filter { $0.has("text_embeds") }) func texts(_ golden: Golden) throws {

@@ -3,7 +3,7 @@ import Testing
 
 import Tokenizers
 
-/// The reference's answers, written by tools/reference/tokenizers.py.
+/// The reference's answers, written by tools/reference/tokenizer_goldens.py.
 enum Golden {
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("golden")
 

@@ -6,7 +6,7 @@ import open_clip
 import torch
 from open_clip.openai import load_openai_model
 from safetensors import safe_open
-from transformers import (AutoImageProcessor, AutoModel, AutoModelForImageClassification, AutoTokenizer, CLIPVisionModelWithProjection)
+from transformers import (AutoImageProcessor, AutoModel, AutoModelForCausalLM, AutoModelForImageClassification, AutoTokenizer, CLIPVisionModelWithProjection)
 
 from golden import ROOT, open_picture
 
@@ -50,6 +50,12 @@ def hugging_face(folder, arrays, notes):
     return results
 
 
+def language_model(folder, arrays):
+    options = {"gguf_file": "model.gguf"} if (folder / "model.gguf").exists() else {}
+    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager", **options).eval()
+    return [("logits", worst(model(arrays["token_ids"]).logits, arrays["token_logits"]))]
+
+
 def openai(path, arrays, notes):
     model = load_openai_model(str(path), precision="fp32", device="cpu").eval()
     pixels = torch.stack([arrays[f"pixels.{name}"] for name in json.loads(notes["pictures"])])
@@ -69,7 +75,9 @@ def main():
     for golden in sorted((ROOT / "Sources" / "Models").glob("*/*/golden/*/golden.safetensors")):
         folder = golden.parent
         arrays, notes = read(golden)
-        if notes["reference"].startswith("transformers."):
+        if "token_logits" in arrays:
+            results = language_model(folder, arrays)
+        elif notes["reference"].startswith("transformers."):
             results = hugging_face(folder, arrays, notes)
         elif (folder / "open_clip_config.json").exists():
             results = open_clip_folder(folder, arrays, notes)

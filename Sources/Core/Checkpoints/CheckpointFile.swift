@@ -5,7 +5,7 @@ import Tensors
 public enum CheckpointFile {
     /// What a file is.
     public enum Format: String, Sendable, CaseIterable {
-        case safetensors, pytorch, npy, npz, onnx
+        case safetensors, pytorch, npy, npz, onnx, gguf
         case index = "index of shards"
     }
 
@@ -25,14 +25,14 @@ public enum CheckpointFile {
         return try open(file: isFolder.boolValue ? file(inFolder: path) : path)
     }
 
-    /// The checkpoint of a folder: one of `folderFiles`, else its only `*.safetensors`, `*.pt`, `*.pth` or `*.onnx`.
+    /// The checkpoint of a folder: one of `folderFiles`, else its only `*.safetensors`, `*.pt`, `*.pth`, `*.onnx` or `*.gguf`.
     public static func file(inFolder folder: String) throws(CheckpointError) -> String {
         for name in folderFiles {
             let path = (folder as NSString).appendingPathComponent(name)
             if FileManager.default.fileExists(atPath: path) { return path }
         }
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-        for ending in [".safetensors", ".pt", ".pth", ".onnx"] {
+        for ending in [".safetensors", ".pt", ".pth", ".onnx", ".gguf"] {
             let found = names.filter { $0.hasSuffix(ending) }
             if found.count == 1 { return (folder as NSString).appendingPathComponent(found[0]) }
             if found.count > 1 {
@@ -41,7 +41,7 @@ public enum CheckpointFile {
                     advice: "name the one to open")
             }
         }
-        throw .nothingFound(folder: folder, lookedFor: folderFiles + ["*.safetensors", "*.pt", "*.pth", "*.onnx"])
+        throw .nothingFound(folder: folder, lookedFor: folderFiles + ["*.safetensors", "*.pt", "*.pth", "*.onnx", "*.gguf"])
     }
 
     static func open(file path: String) throws(CheckpointError) -> any TensorSource {
@@ -51,6 +51,7 @@ public enum CheckpointFile {
         case .npy: return try NumpyFile(path: path)
         case .npz: return try NumpyArchive(path: path)
         case .onnx: return try ONNXFile(path: path)
+        case .gguf: return try GGUFFile(path: path)
         case .index: return try ShardedFile(index: path)
         }
     }
@@ -60,6 +61,7 @@ public enum CheckpointFile {
         let storage = try Storage.checkpoint(path)
         let bytes = storage.bytes
         if bytes.starts(with: [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) { return .npy }
+        if bytes.starts(with: Array("GGUF".utf8)) { return .gguf }
         if bytes.starts(with: [0x50, 0x4B]) {
             let archive = try ZipArchive(path: path, storage: storage)
             return archive.members.contains { $0.name.hasSuffix("/data.pkl") } ? .pytorch : .npz
@@ -79,6 +81,6 @@ public enum CheckpointFile {
         throw .unsupported(
             file: path, key: "content",
             found: "its format (first bytes \(bytes.prefix(8).map { String($0, radix: 16) }.joined(separator: " ")))",
-            advice: "known are safetensors, PyTorch files, .npy, .npz, ONNX and index files of shards")
+            advice: "known are safetensors, PyTorch files, .npy, .npz, ONNX, GGUF and index files of shards")
     }
 }

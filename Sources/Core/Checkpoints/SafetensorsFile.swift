@@ -27,7 +27,7 @@ public struct SafetensorsFile: TensorSource {
                 entries.append(try Self.entry(name, value, dataStart: header.dataStart, end: storage.byteCount, path))
             }
         }
-        try Self.checkOverlap(&entries, path)
+        try refuseOverlap(&entries, path)
         offsets = Dictionary(entries.map { ($0.entry.name, $0.start) }) { first, _ in first }
         self.entries = entries.map(\.entry).sorted { $0.name < $1.name }
         self.metadata = metadata
@@ -82,19 +82,6 @@ public struct SafetensorsFile: TensorSource {
             }
         }
         return (TensorEntry(name: name, type: type, shape: shape, byteCount: last - first), dataStart + first)
-    }
-
-    /// Sorts by place and refuses tensors that share bytes.
-    private static func checkOverlap(_ entries: inout [(entry: TensorEntry, start: Int)], _ path: String) throws(CheckpointError) {
-        entries.sort { ($0.start, $0.entry.byteCount, $0.entry.name) < ($1.start, $1.entry.byteCount, $1.entry.name) }
-        var end = 0
-        for (entry, start) in entries where entry.byteCount > 0 {
-            guard start >= end else {
-                throw .malformed(
-                    file: path, field: "tensor \(entry.name)", offset: start, problem: "its bytes overlap those of another tensor")
-            }
-            end = start + entry.byteCount
-        }
     }
 
     static func storedType(_ name: String) -> StoredType {

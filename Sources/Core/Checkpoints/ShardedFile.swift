@@ -47,6 +47,11 @@ public struct ShardedFile: TensorSource {
         self.metadata = metadata
     }
 
+    public func rows(_ name: String) throws(CheckpointError) -> StoredRows? {
+        guard let file = place[name], let shard = shards[file] else { return nil }
+        return try shard.rows(name)
+    }
+
     public func tensor(_ name: String) throws(CheckpointError) -> Tensor {
         guard let file = place[name], let shard = shards[file] else { throw absent(name) }
         return try shard.tensor(name)

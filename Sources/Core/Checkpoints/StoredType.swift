@@ -12,6 +12,8 @@ public enum StoredType: Sendable, Hashable, CustomStringConvertible {
     case u32
     /// Read as i64; an error for values beyond its range.
     case u64
+    /// Blocks of quantised elements along the last axis (GGUF). Read as f32.
+    case blocks(WeightFormat)
     /// Listed but not read: its name, and the size of an element where it is known.
     case other(String, bits: Int?)
 
@@ -22,6 +24,7 @@ public enum StoredType: Sendable, Hashable, CustomStringConvertible {
         case .f64, .u64: 64
         case .u32: 32
         case .i16, .u16: 16
+        case .blocks: nil
         case let .other(_, bits): bits
         }
     }
@@ -30,7 +33,7 @@ public enum StoredType: Sendable, Hashable, CustomStringConvertible {
     public var readsAs: DType? {
         switch self {
         case let .native(type): type
-        case .f64: .f32
+        case .f64, .blocks: .f32
         case .i16, .u16: .i32
         case .u32, .u64: .i64
         case .other: nil
@@ -45,7 +48,19 @@ public enum StoredType: Sendable, Hashable, CustomStringConvertible {
         case .u16: "u16"
         case .u32: "u32"
         case .u64: "u64"
+        case let .blocks(format): "\(format)"
         case let .other(name, _): name
+        }
+    }
+
+    /// The format of weights that kernels take as they are; nil for other types.
+    public var weightFormat: WeightFormat? {
+        switch self {
+        case .native(.f32): .f32
+        case .native(.f16): .f16
+        case .native(.bf16): .bf16
+        case let .blocks(format): format
+        default: nil
         }
     }
 }
@@ -53,6 +68,10 @@ public enum StoredType: Sendable, Hashable, CustomStringConvertible {
 extension StoredType {
     /// Bytes that `shape` takes, nil where the type is unknown or the shape overflows.
     func byteCount(_ shape: [Int]) -> Int? {
+        if case let .blocks(format) = self {
+            guard let columns = shape.last, let count = boundedCount(shape), let row = format.rowBytes(columns) else { return nil }
+            return count == 0 ? 0 : count / columns * row
+        }
         guard let bits, let count = boundedCount(shape) else { return nil }
         let (total, overflow) = count.multipliedReportingOverflow(by: bits)
         return overflow ? nil : total / 8 + (total % 8 == 0 ? 0 : 1)
@@ -64,6 +83,15 @@ extension StoredType {
     )
         throws(CheckpointError) -> Tensor
     {
+        if case let .blocks(format) = self {
+            do {
+                let rows = shape.dropLast().reduce(1, *)
+                return try StoredRows(storage, byteOffset: offset, format: format, rows: rows, columns: shape.last ?? 0).floats()
+                    .reshaped(shape)
+            } catch {
+                throw .operation(file: file, key: key, error)
+            }
+        }
         guard let readsAs, let bits else {
             throw .unsupported(file: file, key: key, found: "element type \(self)", advice: "convert it to f32, f16 or bf16 first")
         }
@@ -117,7 +145,7 @@ extension StoredType {
                     index += 1
                     return Int64(truncatingIfNeeded: word)
                 }
-            case .native, .other: break
+            case .native, .blocks, .other: break
             }
         }
         if let tooLarge {

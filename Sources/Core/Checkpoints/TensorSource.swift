@@ -30,10 +30,14 @@ public protocol TensorSource: Sendable {
     var metadata: [String: String] { get }
     func entry(_ name: String) -> TensorEntry?
     func tensor(_ name: String) throws(CheckpointError) -> Tensor
+    /// A matrix as the file stores it, to be computed with where it lies; nil where that isn't possible, `tensor` then reads it.
+    func rows(_ name: String) throws(CheckpointError) -> StoredRows?
 }
 
 extension TensorSource {
     public var metadata: [String: String] { [:] }
+
+    public func rows(_ name: String) throws(CheckpointError) -> StoredRows? { nil }
 
     public func entry(_ name: String) -> TensorEntry? {
         var low = 0, high = entries.count
@@ -60,4 +64,17 @@ extension Storage {
     }
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: pointer, count: byteCount) }
+}
+
+/// Sorts by place and refuses tensors that share bytes.
+func refuseOverlap(_ entries: inout [(entry: TensorEntry, start: Int)], _ path: String) throws(CheckpointError) {
+    entries.sort { ($0.start, $0.entry.byteCount, $0.entry.name) < ($1.start, $1.entry.byteCount, $1.entry.name) }
+    var end = 0
+    for (entry, start) in entries where entry.byteCount > 0 {
+        guard start >= end else {
+            throw .malformed(
+                file: path, field: "tensor \(entry.name)", offset: start, problem: "its bytes overlap those of another tensor")
+        }
+        end = start + entry.byteCount
+    }
 }

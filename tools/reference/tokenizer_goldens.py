@@ -1,7 +1,7 @@
 """Writes Tests/TokenizersTests/golden: a corpus of 10,000 lines, small tokenizers of every kind trained on it, and what
 the reference packages make of each line.
 
-    python tools/reference/tokenizers.py            # tokenizers==0.22.2, sentencepiece==0.2.3, transformers==4.57
+    python tools/reference/tokenizer_goldens.py            # tokenizers==0.22.2, sentencepiece==0.2.3, transformers==4.57
 
 Per tokenizer: `NAME.json` or `NAME.model`, `NAME.hashes` (10,000 little-endian 64-bit FNV-1a hashes of ids, tokens,
 offsets and special-tokens mask, then 2,000 of decoded texts) and `NAME.lines` (ids and offsets of the first lines).
@@ -14,12 +14,8 @@ import json
 import pathlib
 import random
 import struct
-import sys
 import tempfile
 import unicodedata
-
-# This file is named as the package it imports.
-sys.path = [p for p in sys.path if pathlib.Path(p or ".").resolve() != pathlib.Path(__file__).resolve().parent]
 
 import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
