@@ -10,7 +10,7 @@
 //     DINOv2-small     0.990               0.996         0.996               0.997 (mean 0.9989)
 //
 // What remains of DINOv2 is the rounding of its weights: with exact activations they alone give 0.998. Symmetric scales per 64 elements
-// give 0.9993 and 0.996 at the same cost.
+// give 0.9993 and 0.996.
 #include <string.h>
 #include "quant_kernels.h"
 #include "scratch.h"
