@@ -87,8 +87,8 @@ static void multiply_chunk(const linear_job *job, block_scratch *s, intptr_t row
     }
 }
 
-// Row scale, alpha, biases and activation on the transposed sums, whose rows are long.
-static void finish_row(const linear_job *job, float *sums, intptr_t row, intptr_t t0, intptr_t tokens) {
+// Row scale, alpha, bias and activation on the transposed sums, whose rows are long.
+static void finish_row(const linear_job *job, float *sums, intptr_t row, intptr_t tokens) {
     const sn_kernel_table *f = sn_kernels();
     const sn_epilogue *e = job->epilogue;
     float scale = (job->w->scales ? job->w->scales[row] : 1.0f) * (e ? e->alpha : 1.0f);
@@ -105,7 +105,7 @@ static void multiply_block(const linear_job *job, block_scratch *s, intptr_t row
     for (intptr_t k0 = 0; k0 < job->w->k; k0 += chunk)
         for (intptr_t row = 0; row < rows; row += job->kernels->rows)
             multiply_chunk(job, s, row0 + row, k0, minimum(chunk, job->w->k - k0), t0, end, s->sums + row * BLOCK_TOKENS);
-    for (intptr_t row = 0; row < rows; row++) finish_row(job, s->sums + row * BLOCK_TOKENS, row0 + row, t0, tokens);
+    for (intptr_t row = 0; row < rows; row++) finish_row(job, s->sums + row * BLOCK_TOKENS, row0 + row, tokens);
     const sn_epilogue *e = job->epilogue;
     const float *residual = e && e->residual ? e->residual + t0 * e->residual_stride + row0 : NULL;
     job->kernels->transpose_out(s->sums, BLOCK_TOKENS, tokens, rows, job->y + t0 * job->y_row + row0, job->y_row, residual,
@@ -153,7 +153,6 @@ static void finish_columns(const sn_epilogue *e, float *y, intptr_t token, intpt
     const sn_kernel_table *f = sn_kernels();
     if (e->alpha != 1.0f) f->binary(SN_MUL, y, 1, &e->alpha, 0, y, n);
     if (e->bias) f->binary(SN_ADD, y, 1, e->bias + column, 1, y, n);
-    if (e->row_bias) f->binary(SN_ADD, y, 1, e->row_bias + token, 0, y, n);
     if (e->activation >= 0) f->unary((sn_unary)e->activation, y, y, n);
     if (e->residual) f->binary(SN_ADD, y, 1, e->residual + token * e->residual_stride + column, 1, y, n);
 }
