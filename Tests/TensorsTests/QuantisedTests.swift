@@ -174,8 +174,8 @@ struct StoredWeights {
             let y = bias.withUnsafeBufferPointer { bias in
                 residual.withUnsafeBufferPointer { residual in
                     var e = sn_epilogue(
-                        bias: bias.baseAddress, activation: Int32(SN_RELU.rawValue), residual: residual.baseAddress, residual_stride: n + 3,
-                        alpha: 0.5)
+                        alpha: 0.5, bias: bias.baseAddress, activation: Int32(SN_RELU.rawValue), residual: residual.baseAddress,
+                        residual_stride: n + 3)
                     return stored.product(x, m: m, epilogue: &e)
                 }
             }
