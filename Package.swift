@@ -91,6 +91,8 @@ let package = Package(
             swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),

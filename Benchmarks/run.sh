@@ -53,8 +53,10 @@ else
     made_from requirements-source.txt || build_from_source
 fi
 
-if [ ! -x "$(dirname "$program")/bench-vector-search" ]; then
-    echo "bench: building bench-vector-search" >&2
-    swift build -c release --package-path "$root" --scratch-path "$root/.build" --product bench-vector-search >&2
-fi
+for helper in bench-vector-search bench-quantised-product; do
+    if [ ! -x "$(dirname "$program")/$helper" ]; then
+        echo "bench: building $helper" >&2
+        swift build -c release --package-path "$root" --scratch-path "$root/.build" --product "$helper" >&2
+    fi
+done
 exec "$python" "$here/run_all.py" --sensorium "$program" "$@"

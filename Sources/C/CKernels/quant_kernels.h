@@ -1,4 +1,4 @@
-// What the product of activations and quantised weights asks of an instruction set. A tile multiplies QUANT rows of weights, read
+// What the product of activations and quantised weights asks of an instruction set. A tile multiplies some rows of weights, read
 // into a small buffer and broadcast four bytes at a time, with a panel of activations whose tokens lie in the lanes of vectors.
 #ifndef SENSORIUM_QUANT_KERNELS_H
 #define SENSORIUM_QUANT_KERNELS_H
@@ -49,7 +49,17 @@ typedef struct {
     intptr_t ldc;
 } quant_tile_job;
 
+// A few tokens: dot products along rows of weights. Activations of one token take `quant_dots_bytes`, prepared once for all threads.
 typedef struct {
+    const sn_weights *w;
+    const uint8_t *x;      // prepared, x_bytes from token to token
+    intptr_t x_bytes, m;
+    float *y;              // [m][y_row]
+    intptr_t y_row;
+} quant_dots_job;
+
+typedef struct {
+    const char *name;
     int32_t rows, lanes;  // of a tile; tokens of half a panel
     void (*pack)(const quant_pack_job *job);
     void (*unpack)(const quant_unpack_job *job);
@@ -57,6 +67,10 @@ typedef struct {
     // y[token][0..<columns] = c[column][token] (+ residual)
     void (*transpose_out)(const float *c, intptr_t ldc, intptr_t tokens, intptr_t columns, float *y, intptr_t y_row,
                           const float *residual, intptr_t residual_row);
+    // NULL where tiles serve every m. Bytes of a prepared token; 0 where there are no dot products for the format.
+    intptr_t (*dots_bytes)(sn_weight_format format, intptr_t k);
+    void (*dots_prepare)(sn_weight_format format, const float *x, intptr_t k, uint8_t *prepared);
+    void (*dots)(const quant_dots_job *job, intptr_t first_row, intptr_t end_row);
 } quant_table;
 
 const quant_table *quant_kernels(void);

@@ -2,6 +2,8 @@
 #include "../quant_kernels.h"
 #include "names.h"
 #define UNROLL _Pragma("clang loop unroll(full)")
+// The sums fill the registers: scales that are loaded before they are needed would push some out.
+#define KEEP_ORDER __asm__ volatile("" ::: "memory")
 
 // Sums of one group into c. `ranged`: the INT8 scheme of quant_kernels.h.
 INLINE void fold(const vi sum[QR][2], const quant_tile_job *t, intptr_t group, const int nv, const bool ranged) {
@@ -22,7 +24,7 @@ INLINE void fold(const vi sum[QR][2], const quant_tile_job *t, intptr_t group, c
 
 INLINE void group_sums(vi sum[QR][2], const uint8_t *x, const uint8_t *w, intptr_t words, const int nv, const bool ranged) {
     UNROLL for (int i = 0; i < QR; i++) UNROLL for (int v = 0; v < nv; v++) sum[i][v] = i_zero();
-    for (intptr_t s = 0; s < words; s++) {
+    _Pragma("clang loop unroll_count(2)") for (intptr_t s = 0; s < words; s++) {
         vi right[2];
         UNROLL for (int v = 0; v < nv; v++) right[v] = i_load(x + v * VW * 4);
         UNROLL for (int i = 0; i < QR; i++) {
@@ -41,7 +43,9 @@ INLINE void integer_tile(const quant_tile_job *t, const intptr_t group_words, co
         intptr_t words = ranged && t->words - at < group_words ? t->words - at : group_words;
         vi sum[QR][2];
         group_sums(sum, t->x + at * nv * VW * 4, t->w + at * 4, words, nv, ranged);
+        KEEP_ORDER;
         fold((const vi(*)[2])sum, t, group, nv, ranged);
+        KEEP_ORDER;
     }
 }
 

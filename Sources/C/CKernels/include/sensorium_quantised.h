@@ -26,6 +26,11 @@ void sn_quantize_rows(sn_weight_format format, const float *x, intptr_t count, i
 void sn_linear_quantised(intptr_t m, const float *x, intptr_t x_row, const sn_weights *w, float *y, intptr_t y_row,
                          const sn_epilogue *_Nullable epilogue);
 
+// How bytes are multiplied: "avx512" (VNNI), "avx2vnni", "avx2", "neondot", "neon" or "scalar".
+const char *sn_quantised_level(void);
+// Takes that one whatever the level of the engine is (tests compare them), or with NULL the best again. False where the CPU lacks it.
+bool sn_quantised_use(const char *_Nullable name);
+
 #ifdef __clang__
 #pragma clang assume_nonnull end
 #endif

@@ -93,15 +93,17 @@ static void get_bits(const uint8_t *nibbles, const uint8_t *fifth, int32_t *q) {
 }
 
 void dequantize_legacy_scalar(sn_weight_format format, const uint8_t *block, float *y) {
-    float d = get_half(block), least = 0;
+    float d = get_half(block);
     int32_t q[32], shift = 0;
+    bool ranged = format == SN_WEIGHT_Q4_1 || format == SN_WEIGHT_Q5_1;
     switch (format) {
         case SN_WEIGHT_Q8_0: for (int i = 0; i < 32; i++) q[i] = ((const int8_t *)block)[2 + i]; break;
         case SN_WEIGHT_Q4_0: get_bits(block + 2, NULL, q); shift = 8; break;
         case SN_WEIGHT_Q5_0: get_bits(block + 6, block + 2, q); shift = 16; break;
-        case SN_WEIGHT_Q4_1: get_bits(block + 4, NULL, q); least = get_half(block + 2); break;
-        case SN_WEIGHT_Q5_1: get_bits(block + 8, block + 4, q); least = get_half(block + 2); break;
+        case SN_WEIGHT_Q4_1: get_bits(block + 4, NULL, q); break;
+        case SN_WEIGHT_Q5_1: get_bits(block + 8, block + 4, q); break;
         default: return;
     }
-    for (int i = 0; i < 32; i++) y[i] = (float)(q[i] - shift) * d + least;
+    float least = ranged ? get_half(block + 2) : 0;
+    for (int i = 0; i < 32; i++) y[i] = ranged ? (float)q[i] * d + least : (float)(q[i] - shift) * d;
 }

@@ -1,0 +1,5 @@
+#include "../quant_formats.h"
+#include "../simd/quant_scalar.h"
+#include "../bodies/quant_pack.h"
+#include "../bodies/quant_tile.h"
+#include "../bodies/quant_unpack.h"
