@@ -58,7 +58,7 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
                     for (intptr_t kx = 0; kx < s->kernel_width; kx++, to += width)
                         gather(s, input + c * s->in_height * s->in_width, ky, kx, first + j, columns, to);
         }
-        sn_left left = {job->weight + group * out_each * k, out_each, k, k, 1};
+        sn_left left = {job->weight + group * out_each * k, out_each, k, k, 1, SN_WEIGHT_F32};
         for (intptr_t o = 0; o < out_each; o += GEMM_GROUP) {
             intptr_t rows = sn_least(GEMM_GROUP, out_each - o), channel = group * out_each + o;
             float *out = job->y + (picture * s->out_channels + channel) * pixels + first;

@@ -5,6 +5,7 @@
 #include "gemm.h"
 #include <string.h>
 #include "scratch.h"
+#include "sensorium_quantised.h"
 
 // Panels that are multiplied at a time: with a group of rows they stay in L2 and L3.
 enum { BLOCK_PANELS = 16 };
@@ -46,14 +47,23 @@ void sn_pack_right(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, in
 
 // ---- a group of left rows
 
+static void widen(sn_weight_format format, const uint16_t *from, float *to, intptr_t n) {
+    const sn_kernel_table *f = sn_kernels();
+    if (format == SN_WEIGHT_F16) f->from_half(from, to, n);
+    else f->from_bfloat(from, to, n);
+}
+
 intptr_t sn_left_size(intptr_t k) { return (k + GEMM_KC - 1) / GEMM_KC * GEMM_GROUP * GEMM_LEFT; }
 
 sn_group sn_left_copy(const sn_left *left, intptr_t first, intptr_t count, float *to) {
     sn_group group = {to, GEMM_LEFT, GEMM_GROUP * GEMM_LEFT};
     for (intptr_t k0 = 0; k0 < left->k; k0 += GEMM_KC, to += GEMM_GROUP * GEMM_LEFT) {
         intptr_t kc = sn_least(GEMM_KC, left->k - k0);
-        const float *from = left->values + first * left->row_stride + k0 * left->step;
-        if (left->step == 1) {
+        const float *from = (const float *)left->values + first * left->row_stride + k0 * left->step;
+        if (left->format != SN_WEIGHT_F32) {
+            const uint16_t *narrow = (const uint16_t *)left->values + first * left->row_stride + k0;
+            for (intptr_t i = 0; i < count; i++) widen(left->format, narrow + i * left->row_stride, to + i * GEMM_LEFT, kc);
+        } else if (left->step == 1) {
             for (intptr_t i = 0; i < count; i++) memcpy(to + i * GEMM_LEFT, from + i * left->row_stride, (size_t)kc * 4);
         } else if (left->row_stride == 1) {
             sn_kernels()->transpose(from, left->step, kc, count, NULL, 0, to, GEMM_LEFT);
@@ -73,7 +83,7 @@ static void look_ahead(sn_ahead *ahead) {
 }
 
 bool sn_left_direct(const sn_left *left) {
-    return left->step == 1 && left->row_stride % 1024 != 0 && (uintptr_t)left->values % 4 == 0;
+    return left->format == SN_WEIGHT_F32 && left->step == 1 && left->row_stride % 1024 != 0 && (uintptr_t)left->values % 4 == 0;
 }
 
 void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const float *panel, int32_t vectors, float *c, intptr_t ldc,
@@ -93,7 +103,8 @@ void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const floa
 // ---- linear: the right operand is the transpose of the inputs, the result is written transposed
 
 typedef struct {
-    sn_left left;
+    const sn_weights *parts;
+    intptr_t count, k;
     intptr_t m, packed;  // inputs of this block, and how many of them lie in panels; dot products serve the few others
     const float *x;
     intptr_t x_row;
@@ -104,37 +115,70 @@ typedef struct {
     const sn_kernel_table *f;
 } linear_job;
 
-// A transposed tile c[rows][columns, `width` apart] to y[column][first + row].
-static void finish_turned(const linear_job *job, float *c, intptr_t width, intptr_t first, intptr_t rows, intptr_t column, intptr_t columns) {
+// A group of rows of one of the matrices, and the column of the result that its first row gives.
+typedef struct { sn_left left; intptr_t first, rows, column; } row_group;
+
+static intptr_t groups_of(const sn_weights *part) { return (part->n + GEMM_GROUP - 1) / GEMM_GROUP; }
+
+static row_group group_at(const linear_job *job, intptr_t group) {
+    intptr_t column = 0;
+    for (intptr_t i = 0; i < job->count; i++) {
+        const sn_weights *part = job->parts + i;
+        intptr_t first = group * GEMM_GROUP;
+        if (first < part->n) {
+            intptr_t stride = part->row_bytes / (part->format == SN_WEIGHT_F32 ? 4 : 2);
+            return (row_group){{part->rows, part->n, job->k, stride, 1, part->format}, first, sn_least(GEMM_GROUP, part->n - first), column + first};
+        }
+        group -= groups_of(part);
+        column += part->n;
+    }
+    return (row_group){{NULL, 0, 0, 0, 1, SN_WEIGHT_F32}, 0, 0, 0};
+}
+
+static const char *row_at(const row_group *g, intptr_t row) {
+    return (const char *)g->left.values + (g->first + row) * g->left.row_stride * (g->left.format == SN_WEIGHT_F32 ? 4 : 2);
+}
+
+// A transposed tile c[rows][columns, `width` apart] to y[input + i][column of the group ...].
+static void finish_turned(const linear_job *job, const row_group *g, float *c, intptr_t width, intptr_t input, intptr_t inputs) {
     const sn_epilogue *e = job->epilogue;
     const float *residual = NULL;
     if (e) {
-        if (e->bias || e->alpha != 1.0f) job->f->scale_rows(c, rows, width, e->alpha, e->bias ? e->bias + first : NULL);
-        if (e->activation >= 0) job->f->unary((sn_unary)e->activation, c, c, rows * width);
-        if (e->residual) residual = e->residual + column * e->residual_stride + first;
+        if (e->bias || e->alpha != 1.0f) job->f->scale_rows(c, g->rows, width, e->alpha, e->bias ? e->bias + g->column : NULL);
+        if (e->activation >= 0) job->f->unary((sn_unary)e->activation, c, c, g->rows * width);
+        if (e->residual) residual = e->residual + input * e->residual_stride + g->column;
     }
-    job->f->transpose(c, width, rows, columns, residual, e ? e->residual_stride : 0, job->y + column * job->y_row + first, job->y_row);
+    job->f->transpose(c, width, g->rows, inputs, residual, e ? e->residual_stride : 0, job->y + input * job->y_row + g->column, job->y_row);
 }
 
-// Inputs [from, m), few of them, by dot products.
-static void group_dots(const linear_job *job, intptr_t first, intptr_t rows, intptr_t from) {
+// Dot products of the group's rows with inputs [from, m), few of them: out[input - from][rows].
+static void dots(const linear_job *job, const row_group *g, intptr_t from, float *out) {
+    const sn_kernel_table *f = job->f;
+    bool narrow = g->left.format != SN_WEIGHT_F32;
+    intptr_t step = narrow ? 4 : g->rows, k = job->k;  // narrow rows are widened four at a time, which stay in L1
+    float *wide = narrow ? sn_scratch(SCRATCH_LEFT, 4 * k + 1) : NULL;
+    for (intptr_t row = 0; row < g->rows; row += step) {
+        intptr_t rows = sn_least(step, g->rows - row);
+        for (intptr_t i = 0; narrow && i < rows; i++) widen(g->left.format, (const uint16_t *)(const void *)row_at(g, row + i), wide + i * k, k);
+        const float *left = narrow ? wide : (const float *)(const void *)row_at(g, row);
+        for (intptr_t t = from; t < job->m; t += f->dots)
+            f->gemm_dots((int32_t)rows, (int32_t)sn_least(f->dots, job->m - t), k, left, narrow ? k : g->left.row_stride,
+                         job->x + t * job->x_row, job->x_row, out + (t - from) * g->rows + row, g->rows);
+    }
+}
+
+static void finish_dots(const linear_job *job, const row_group *g, intptr_t from, float *out) {
     const sn_kernel_table *f = job->f;
     const sn_epilogue *e = job->epilogue;
-    float out[GEMM_NR_MAX * GEMM_GROUP];
-    for (intptr_t t = from; t < job->m; t += f->dots) {
-        intptr_t count = sn_least(f->dots, job->m - t);
-        f->gemm_dots((int32_t)rows, (int32_t)count, job->left.k, job->left.values + first * job->left.row_stride, job->left.row_stride,
-                     job->x + t * job->x_row, job->x_row, out + (t - from) * rows, rows);
-    }
-    intptr_t count = job->m - from;
+    intptr_t count = job->m - from, rows = g->rows;
     for (intptr_t t = 0; e && t < count; t++) {
         if (e->alpha != 1.0f) f->binary(SN_MUL, out + t * rows, 1, &e->alpha, 0, out + t * rows, rows);
-        if (e->bias) f->binary(SN_ADD, out + t * rows, 1, e->bias + first, 1, out + t * rows, rows);
+        if (e->bias) f->binary(SN_ADD, out + t * rows, 1, e->bias + g->column, 1, out + t * rows, rows);
     }
     if (e && e->activation >= 0) f->unary((sn_unary)e->activation, out, out, count * rows);
     for (intptr_t t = 0; t < count; t++) {
-        float *y = job->y + (from + t) * job->y_row + first;
-        if (e && e->residual) f->binary(SN_ADD, out + t * rows, 1, e->residual + (from + t) * e->residual_stride + first, 1, y, rows);
+        float *y = job->y + (from + t) * job->y_row + g->column;
+        if (e && e->residual) f->binary(SN_ADD, out + t * rows, 1, e->residual + (from + t) * e->residual_stride + g->column, 1, y, rows);
         else memcpy(y, out + t * rows, (size_t)rows * 4);
     }
 }
@@ -142,48 +186,53 @@ static void group_dots(const linear_job *job, intptr_t first, intptr_t rows, int
 // The rows of the group that this thread takes next, most likely: they come from memory while the present ones are multiplied.
 static sn_ahead rows_ahead(const linear_job *job, intptr_t group) {
     const sn_kernel_table *f = job->f;
-    intptr_t first = group * GEMM_GROUP, rows = sn_least(GEMM_GROUP, job->left.rows - first), k = job->left.k;
-    if (rows <= 0 || !job->packed) return (sn_ahead){NULL, NULL, 0};
-    const char *from = (const char *)(job->left.values + first * job->left.row_stride);
-    intptr_t bytes = ((rows - 1) * job->left.row_stride + k) * 4;
-    intptr_t tiles = (job->packed + f->nr - 1) / f->nr * ((k + GEMM_KC - 1) / GEMM_KC) * ((rows + f->mr - 1) / f->mr);
+    row_group next = group_at(job, group);
+    if (next.rows == 0 || !job->packed) return (sn_ahead){NULL, NULL, 0};
+    const char *from = row_at(&next, 0);
+    intptr_t bytes = row_at(&next, next.rows) - from;
+    intptr_t tiles = (job->packed + f->nr - 1) / f->nr * ((job->k + GEMM_KC - 1) / GEMM_KC + 1) * ((next.rows + f->mr - 1) / f->mr);
     return (sn_ahead){from, from + bytes, (bytes / tiles + 127) / 64 * 64};
+}
+
+static void group_panels(const linear_job *job, const row_group *g, float *c, sn_ahead *ahead) {
+    const sn_kernel_table *f = job->f;
+    intptr_t k = job->k;
+    sn_group rows = {(const float *)(const void *)row_at(g, 0), g->left.row_stride, GEMM_KC};
+    if (!sn_left_direct(&g->left)) rows = sn_left_copy(&g->left, g->first, g->rows, sn_scratch(SCRATCH_LEFT, sn_left_size(k)));
+    for (intptr_t j = 0; j < job->packed; j += f->nr) {
+        intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, inputs);
+        for (intptr_t t = 0; t < inputs; t++)  // the places of the result, while the tiles are computed
+            for (intptr_t line = 0; line < g->rows; line += 16) __builtin_prefetch(job->y + (j + t) * job->y_row + g->column + line, 1, 3);
+        sn_group_times_panel(rows, g->rows, k, job->panels + j * k, (int32_t)vectors, c, vectors * f->vw, ahead);
+        finish_turned(job, g, c, vectors * f->vw, j, inputs);
+    }
 }
 
 static void linear_groups(void *context, intptr_t start, intptr_t end) {
     const linear_job *job = context;
-    const sn_kernel_table *f = job->f;
-    intptr_t k = job->left.k;
-    float *copy = NULL, *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
-    bool direct = sn_left_direct(&job->left);
-    if (job->packed && !direct) copy = sn_scratch(SCRATCH_LEFT, sn_left_size(k));
+    float *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
     for (intptr_t group = start; group < end; group++) {
-        intptr_t first = group * GEMM_GROUP, rows = sn_least(GEMM_GROUP, job->left.rows - first);
-        sn_group left = {job->left.values + first * job->left.row_stride, job->left.row_stride, GEMM_KC};
-        if (copy) left = sn_left_copy(&job->left, first, rows, copy);
+        row_group g = group_at(job, group);
         sn_ahead ahead = rows_ahead(job, group + 1 < end ? group + 1 : sn_parallel_next());
-        for (intptr_t j = 0; j < job->packed; j += f->nr) {
-            intptr_t columns = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, columns);
-            for (intptr_t t = 0; t < columns; t++)
-                for (intptr_t line = 0; line < rows; line += 16) __builtin_prefetch(job->y + (j + t) * job->y_row + first + line, 1, 3);
-            sn_group_times_panel(left, rows, k, job->panels + j * k, (int32_t)vectors, c, vectors * f->vw, &ahead);
-            finish_turned(job, c, vectors * f->vw, first, rows, j, columns);
-        }
-        if (job->packed < job->m) group_dots(job, first, rows, job->packed);
+        if (job->packed) group_panels(job, &g, c, &ahead);
+        if (job->packed == job->m) continue;
+        dots(job, &g, job->packed, c);
+        finish_dots(job, &g, job->packed, c);
     }
 }
 
-void sn_linear(intptr_t m, intptr_t n, intptr_t k, const float *x, intptr_t x_row, const float *w, intptr_t w_row, float *y,
-               intptr_t y_row, const sn_epilogue *epilogue) {
-    if (m <= 0 || n <= 0) return;
+// Runs of parts that f32 activations meet.
+static void linear_floats(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
+                          const sn_epilogue *epilogue) {
     const sn_kernel_table *f = sn_kernels();
-    intptr_t all = (m + f->nr - 1) / f->nr, blocks = (all + BLOCK_PANELS - 1) / BLOCK_PANELS;
-    intptr_t block = (all + blocks - 1) / blocks * f->nr, groups = (n + GEMM_GROUP - 1) / GEMM_GROUP;
+    intptr_t k = parts->k, all = (m + f->nr - 1) / f->nr, blocks = (all + BLOCK_PANELS - 1) / BLOCK_PANELS;
+    intptr_t block = (all + blocks - 1) / blocks * f->nr, groups = 0;
+    for (intptr_t i = 0; i < count; i++) groups += groups_of(parts + i);
     intptr_t bytes = (sn_packed_size(sn_least(block, m), k) + 1) * 4;
     float *panels = NULL;
     for (intptr_t m0 = 0; m0 < m; m0 += block) {
-        intptr_t count = sn_least(block, m - m0), tail = count % f->nr;
-        linear_job job = {{w, n, k, w_row, 1}, count, tail <= 2 * f->dots ? count - tail : count, x + m0 * x_row, x_row, NULL,
+        intptr_t inputs = sn_least(block, m - m0), tail = inputs % f->nr;
+        linear_job job = {parts, count, k, inputs, tail <= 2 * f->dots ? inputs - tail : inputs, x + m0 * x_row, x_row, NULL,
                           y + m0 * y_row, y_row, epilogue, f};
         sn_epilogue shifted;
         if (epilogue && epilogue->residual) {
@@ -196,10 +245,31 @@ void sn_linear(intptr_t m, intptr_t n, intptr_t k, const float *x, intptr_t x_ro
             sn_pack_right(job.x, job.packed, k, x_row, 1, panels);
             job.panels = panels;
         }
-        intptr_t grain = 1 + (intptr_t)(32768.0 / ((double)count * (double)k * GEMM_GROUP + 1));
+        intptr_t grain = 1 + (intptr_t)(32768.0 / ((double)inputs * (double)k * GEMM_GROUP + 1));
         sn_parallel_for(groups, grain, linear_groups, &job);
     }
     if (panels) sn_pool_release(panels, bytes);
+}
+
+void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
+               const sn_epilogue *epilogue) {
+    for (intptr_t i = 0, next; m > 0 && i < count; i = next) {
+        intptr_t columns = parts[i].n;
+        next = i + 1;
+        if (parts[i].format > SN_WEIGHT_BF16) {
+            sn_linear_quantised(m, x, x_row, parts + i, y, y_row, epilogue);
+        } else {
+            for (; next < count && parts[next].format <= SN_WEIGHT_BF16; next++) columns += parts[next].n;
+            linear_floats(m, x, x_row, parts + i, next - i, y, y_row, epilogue);
+        }
+        y += columns;
+        if (next == count || !epilogue) continue;
+        static _Thread_local sn_epilogue rest;
+        rest = *epilogue;
+        if (rest.bias) rest.bias += columns;
+        if (rest.residual) rest.residual += columns;
+        epilogue = &rest;
+    }
 }
 
 // ---- the product of two matrices
@@ -244,7 +314,7 @@ static void products(void *context, intptr_t start, intptr_t end) {
         float *packed = sn_scratch(SCRATCH_RIGHT, sn_packed_size(job.columns, job.left.k) + 1);
         sn_pack_right(batched->b + i * batched->b_batch, job.columns, job.left.k, batched->b_n, batched->b_k, packed);
         job.panels = packed;
-        job.left.values += i * batched->a_batch;
+        job.left.values = (const float *)job.left.values + i * batched->a_batch;
         job.c += i * batched->c_batch;
         product_groups(&job, 0, (job.left.rows + GEMM_GROUP - 1) / GEMM_GROUP);
     }
@@ -254,7 +324,7 @@ void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const f
                      intptr_t a_step, const float *b, intptr_t b_batch, intptr_t b_k, intptr_t b_n, float *c, intptr_t c_batch,
                      intptr_t ldc) {
     if (batch <= 0 || m <= 0 || n <= 0) return;
-    product_job job = {{a, m, k, a_row, a_step}, NULL, n, c, ldc};
+    product_job job = {{a, m, k, a_row, a_step, SN_WEIGHT_F32}, NULL, n, c, ldc};
     if (batch >= 2 * sn_thread_count() || (double)m * (double)n * (double)k < 1e5) {
         batched_job batched = {job, b, a_batch, b_batch, b_k, b_n, c_batch};
         sn_parallel_for(batch, 1 + (intptr_t)(32768.0 / ((double)m * (double)n * (double)k + 1)), products, &batched);

@@ -7,8 +7,9 @@
 enum { GEMM_KC = 256, GEMM_LEFT = GEMM_KC + 16, GEMM_GROUP = 48, GEMM_NR_MAX = 32 };
 
 typedef struct {
-    const float *values;  // element (row, p) at values[row * row_stride + p * step]
+    const void *values;  // element (row, p) at values[row * row_stride + p * step]
     intptr_t rows, k, row_stride, step;
+    sn_weight_format format;  // F32, or, with a step of 1, F16 or BF16
 } sn_left;
 
 static inline intptr_t sn_least(intptr_t a, intptr_t b) { return a < b ? a : b; }
@@ -19,7 +20,7 @@ typedef struct { const float *rows; intptr_t stride, step; } sn_group;
 bool sn_left_direct(const sn_left *left);
 // Floats that sn_left_copy writes for one group of rows.
 intptr_t sn_left_size(intptr_t k);
-// Rows [first, first + count), count <= GEMM_GROUP.
+// Rows [first, first + count), count <= GEMM_GROUP, as f32.
 sn_group sn_left_copy(const sn_left *left, intptr_t first, intptr_t count, float *to);
 // Memory to fetch beforehand, `step` bytes at each tile.
 typedef struct { const char *next, *end; intptr_t step; } sn_ahead;

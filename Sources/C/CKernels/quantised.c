@@ -90,7 +90,6 @@ static void finish_row(const linear_job *job, float *sums, intptr_t row, intptr_
     if (scale != 1.0f) f->binary(SN_MUL, sums, 1, &scale, 0, sums, tokens);
     if (!e) return;
     if (e->bias) f->binary(SN_ADD, sums, 1, e->bias + row, 0, sums, tokens);
-    if (e->row_bias) f->binary(SN_ADD, sums, 1, e->row_bias + t0, 1, sums, tokens);
     if (e->activation >= 0) f->unary((sn_unary)e->activation, sums, sums, tokens);
 }
 

@@ -53,8 +53,8 @@ static void scan_rows(const sn_scan_block *block, const sn_kernel_table *f, intp
         for (intptr_t k0 = 0, slot = 0; k0 < k; k0 += GEMM_KC, slot += GEMM_GROUP * GEMM_LEFT)
             for (intptr_t i = 0; i < rows; i++) f->from_half(from + i * k + k0, copy + slot + i * GEMM_LEFT, sn_least(GEMM_KC, k - k0));
     } else {
-        sn_left left = {(const float *)block->vectors, block->rows, k, k, 1};
-        if (sn_left_direct(&left)) group = (sn_group){left.values + m0 * k, k, GEMM_KC};
+        sn_left left = {block->vectors, block->rows, k, k, 1, SN_WEIGHT_F32};
+        if (sn_left_direct(&left)) group = (sn_group){(const float *)block->vectors + m0 * k, k, GEMM_KC};
         else sn_left_copy(&left, m0, rows, copy);
     }
     float edge[GEMM_GROUP * GEMM_NR_MAX];

@@ -98,10 +98,34 @@ intptr_t sn_packed_size(intptr_t n, intptr_t k);
 // Packs B[k][n] (element k, n at b[k * k_stride + n * n_stride]) into panels: panel j of nr columns lies at packed + j * nr * k.
 void sn_pack_right(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, intptr_t k_stride, float *packed);
 
-// y[m][n] = epilogue(x[m][k] W^T) for a weight matrix W of n rows with row stride w_row, read where it lies (it may be mapped).
-// Row strides x_row and y_row. Uses all threads.
-void sn_linear(intptr_t m, intptr_t n, intptr_t k, const float *x, intptr_t x_row, const float *w, intptr_t w_row, float *y,
-               intptr_t y_row, const sn_epilogue *_Nullable epilogue);
+// How the elements of a weight row are stored. Numbers are little-endian, scales of blocks are binary16.
+typedef enum {
+    SN_WEIGHT_F32, SN_WEIGHT_F16, SN_WEIGHT_BF16,
+    SN_WEIGHT_INT8,   // k signed bytes in -127...127; one f32 scale for the row, kept beside the rows
+    SN_WEIGHT_Q8_0,   // 32 elements in 34 bytes: scale, 32 signed bytes
+    SN_WEIGHT_Q4_0,   // 32 in 18: scale, 16 bytes of two elements minus 8
+    SN_WEIGHT_Q4_1,   // 32 in 20: scale, minimum, 16 bytes
+    SN_WEIGHT_Q5_0,   // 32 in 22: scale, fifth bits, 16 bytes
+    SN_WEIGHT_Q5_1,   // 32 in 24: scale, minimum, fifth bits, 16 bytes
+    SN_WEIGHT_Q4_K,   // 256 in 144: two scales, 8 six-bit scales and minimums, 128 bytes
+    SN_WEIGHT_Q5_K,   // 256 in 176: as Q4_K with 32 bytes of fifth bits
+    SN_WEIGHT_Q6_K,   // 256 in 210: low four bits, high two bits, 16 scales in bytes, a scale
+    SN_WEIGHT_FORMAT_COUNT
+} sn_weight_format;
+
+// The weights W[n][k] of a linear layer.
+typedef struct {
+    sn_weight_format format;
+    const void *rows;
+    intptr_t row_bytes, n, k;       // row_bytes: from one row to the next
+    const float *_Nullable scales;  // one per row, of INT8 only
+} sn_weights;
+
+// y[m][n] = epilogue(x[m][k] W^T), W being the rows of `count` matrices of equal k one after another, each read where it lies (it may
+// be mapped). F32, F16 and BF16 weights meet f32 activations here, the others as sn_linear_quantised has it. Row strides x_row and
+// y_row in floats. Uses all threads.
+void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
+               const sn_epilogue *_Nullable epilogue);
 // C = A B, `batch` times over with the given batch strides (in floats); element strides of both operands are free, C is row-major.
 void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_batch, intptr_t a_row,
                      intptr_t a_step, const float *b, intptr_t b_batch, intptr_t b_k, intptr_t b_n, float *c, intptr_t c_batch,
