@@ -1,17 +1,20 @@
 import CKernels
 
-/// A weight matrix `[out, in]`, read where it lies: a matrix of a memory-mapped checkpoint stays in its file.
+/// The weights of a linear layer, `[out, in]`: the rows of one or several stored matrices, read where they lie. A matrix of a
+/// memory-mapped checkpoint stays in its file, shared with other processes.
 public struct WeightMatrix: Sendable {
     public let rows: Int
     public let columns: Int
-    private let matrix: Tensor
+    private let parts: [StoredRows]
 
-    /// - Precondition: `matrix` is `[out, in]`; other types than f32 are converted.
-    public init(_ matrix: Tensor) {
-        precondition(matrix.rank == 2, "WeightMatrix needs [out, in], found \(matrix.shape)")
-        rows = matrix.shape[0]
-        columns = matrix.shape[1]
-        self.matrix = matrix.asType(.f32).contiguous()
+    /// - Precondition: `matrix` is `[out, in]`.
+    public init(_ matrix: Tensor) { self.init([StoredRows(matrix)]) }
+
+    /// Matrices of equal width, their rows one after another.
+    public init(_ parts: [StoredRows]) {
+        precondition(!parts.isEmpty && parts.allSatisfy { $0.columns == parts[0].columns }, "parts of one width")
+        (self.parts, columns) = (parts, parts[0].columns)
+        rows = parts.reduce(0) { $0 + $1.rows }
     }
 
     /// `activation(x W^T + bias) + residual` for `x` `[..., in]`.
@@ -33,8 +36,11 @@ public struct WeightMatrix: Sendable {
             if let biasValues { epilogue.bias = UnsafePointer(biasValues.floatPointer) }
             if let activation { epilogue.activation = Int32(bitPattern: activation.kernel.rawValue) }
             if let added { epilogue.residual = UnsafePointer(added.floatPointer) }
-            withExtendedLifetime((biasValues, added)) {
-                sn_linear(m, rows, columns, source.floatPointer, columns, matrix.floatPointer, columns, out, rows, &epilogue)
+            withExtendedLifetime((biasValues, added, source, parts)) {
+                withUnsafeTemporaryAllocation(of: sn_weights.self, capacity: parts.count) { list in
+                    for (place, part) in parts.enumerated() { list.initializeElement(at: place, to: part.weights) }
+                    sn_linear(m, source.floatPointer, columns, list.baseAddress!, parts.count, out, rows, &epilogue)
+                }
             }
         }
     }

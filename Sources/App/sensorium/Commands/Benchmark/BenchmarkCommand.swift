@@ -17,6 +17,8 @@ struct BenchmarkCommand: ParsableCommand {
         @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
         var model: String
 
+    @OptionGroup var precision: PrecisionOption
+
         @Option(name: .long, help: "Pictures in a batch.")
         var batch = 16
 
@@ -34,7 +36,7 @@ struct BenchmarkCommand: ParsableCommand {
 
         func run() throws {
             if let threads { ThreadPool.limit(to: threads) }
-            let place = try ModelPlace(model)
+            let place = try ModelPlace(model, precision: precision.precision)
             guard let encoder = try place.load().image else { throw Failure(.unusable, "\(model) holds no picture tower") }
             var generator = RandomGenerator(seed: 1)
             let side = max(64, encoder.shortestUsefulSide)

@@ -10,6 +10,8 @@ extension BenchmarkCommand {
         @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
         var model: String
 
+    @OptionGroup var precision: PrecisionOption
+
         @Option(name: .long, help: "The text; splitting it into tokens isn't measured.")
         var text: String
 
@@ -27,7 +29,7 @@ extension BenchmarkCommand {
 
         func run() throws {
             if let threads { ThreadPool.limit(to: threads) }
-            let place = try ModelPlace(model), loaded = try place.load()
+            let place = try ModelPlace(model, precision: precision.precision), loaded = try place.load()
             guard let encoder = loaded.text, loaded.textAbsence == nil else {
                 throw Failure(.unusable, "\(model): \(loaded.textAbsence ?? "it holds no text tower")")
             }
