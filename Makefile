@@ -37,7 +37,6 @@ test: setup ## set up, build and run every test
 	swift test -c release --scratch-path $(TEST_BUILD) --skip-build
 
 bench: build ## measure against the peers (ONLY=encoder,text runs some; MILLION=1 adds the search among a million vectors)
-	swift build -c release --scratch-path $(BUILD) --product bench-vector-search
 	@for name in $(BENCH_WEIGHTS); do $(SENSORIUM) models pull $$name || echo "bench: $$name could not be fetched" >&2; done
 	@Benchmarks/run.sh $(SENSORIUM) $(if $(ONLY),--only $(ONLY)) $(if $(MILLION),--million) $(BENCH)
 

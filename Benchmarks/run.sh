@@ -55,8 +55,12 @@ else
     made_from requirements-source.txt || build_from_source
 fi
 
-if [ ! -x "$(dirname "$program")/bench-vector-search" ]; then
-    echo "bench: building bench-vector-search" >&2
-    swift build -c release --package-path "$root" --scratch-path "$root/.build" --product bench-vector-search >&2
-fi
+# The programs that some benchmarks measure, all named bench-..., lie beside the one that was given.
+case "$program" in
+"$root"/.build/*)
+    for product in $(sed -n 's/.*name: "\(bench-[a-z-]*\)".*/\1/p' "$root/Package.swift"); do
+        swift build -c release --package-path "$root" --scratch-path "$root/.build" --product "$product" >&2
+    done
+    ;;
+esac
 exec "$python" "$here/run_all.py" --sensorium "$program" "$@"
