@@ -13,7 +13,7 @@ import Testing
         #expect(run.status == 0 && lines.count == 2, "\(run.errors)")
         for (line, (m, k, n)) in zip(lines, [(3, 5, 7), (70, 33, 9)]) {
             func value(_ place: Int, _ seed: Int) -> Double {
-                Double(UInt64(place + seed) * 2_654_435_761 % (1 << 32) >> 8) / Double(1 << 24) - 0.5
+                Double((UInt64(place + seed) * 2_654_435_761 % (1 << 32)) >> 8) / Double(1 << 24) - 0.5
             }
             let product = (0..<m * n).map { place in
                 (0..<k).reduce(0.0) { $0 + value(place / n * k + $1, 1) * value(place % n * k + $1, 2) }
