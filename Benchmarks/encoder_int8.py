@@ -75,7 +75,7 @@ def measure(given, report, name, folder):
 def main():
     given = turns.parse(encoder.options(__doc__.partition("\n")[0]))
     report = turns.Report(given)
-    report.remark(f"encoder int8: median of {given.rounds} rounds in turn")
+    report.remark(f"encoder int8: median of {given.rounds} rounds in turn, two fewer for batches")
     for name in given.models:
         with report.part(f"encoder int8, {name}"), tempfile.TemporaryDirectory() as folder:
             measure(given, report, name, pathlib.Path(folder))

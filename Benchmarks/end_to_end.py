@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--workers", type=int, default=2, help="the peer's DataLoader workers")
     given = turns.parse(parser)
     report = turns.Report(given)
-    report.remark(f"files to searchable: median of {given.rounds} rounds in turn; the peer's workers aren't counted in its memory")
+    report.remark(f"files to searchable: median of {given.rounds} rounds in turn; memory is of all processes together, shared pages counted once")
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         pictures = (given.folder or make_collection(scratch / "pictures", given.count or (32 if given.quick else 160))).resolve()

@@ -11,7 +11,7 @@ import conversation
 import turns
 
 AIM = 1.0
-SECONDS = 0.3
+SECONDS = 0.2
 # A picture of ViT-B/16 up and down, one of ViT-B/32, sixteen of it, one of DINOv2-S, a text of twelve tokens up and down, one token of
 # a language model with 135 million parameters.
 SHAPES = ["197x768x3072", "197x3072x768", "50x768x3072", "800x768x3072", "257x384x1536", "12x512x2048", "12x2048x512", "1x576x1536"]

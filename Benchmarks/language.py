@@ -1,6 +1,6 @@
 """Tokens per second of a small language model in 4 bits: ours against llama.cpp on the same GGUF file.
 
-    python3 Benchmarks/language.py [--model smollm2-135m] [--threads 2]
+    python3 Benchmarks/language.py [--model smollm2-135m-instruct] [--threads 2]
 
 SmolLM2-135M-Instruct in Q4_1: reading a prompt of about 512 tokens (the beginning of "Alice's Adventures in Wonderland", as many whole
 words as fit), and generating 128 more one by one, always the likeliest. First both continue three short prompts, and must begin alike;
@@ -16,7 +16,7 @@ import turns
 
 PROMPT, GENERATED = 512, 128
 SHORT = ["The capital of France is", "Water boils at", "Once upon a time there was"]
-ALIKE = 10  # characters that both continue with
+LOOKED_AT, ALIKE = 32, 4  # tokens of each text, and how many of them must be the same
 
 
 def weights(model):
@@ -30,7 +30,7 @@ def weights(model):
 
 
 def ours(given, model, text, limit, threads):
-    found = turns.measured([given.sensorium, "generate", "--json", "--model", model, "--temperature", 0, "--tokens", limit, text],
+    found = turns.measured([given.sensorium, "generate", model, text, "--json", "--tokens", limit],
                            SENSORIUM_THREADS=str(threads))
     return {**json.loads(found["output"].splitlines()[-1]), "memory": found["memory"]}
 
@@ -38,14 +38,14 @@ def ours(given, model, text, limit, threads):
 def check(given, model, peer):
     alike = []
     for text in SHORT:
-        mine, theirs = ours(given, model, text, 32, 1), peer.ask("generate", text=text, limit=32)
+        mine, theirs = ours(given, model, text, LOOKED_AT, 1), peer.ask("generate", text=text, limit=LOOKED_AT)
         if mine["prompt_tokens"] != theirs["prompt_tokens"]:
             raise turns.Failed(f"{text!r} has {mine['prompt_tokens']} tokens with us and {theirs['prompt_tokens']} with llama.cpp")
-        common = os.path.commonprefix([mine["text"].strip(), theirs["text"].strip()])
-        if len(common) < min(ALIKE, len(theirs["text"].strip())):
+        common = len(os.path.commonprefix([mine["token_ids"], theirs["token_ids"]]))
+        if common < ALIKE:
             raise turns.Failed(f"{text!r} continues as {mine['text']!r} with us and as {theirs['text']!r} with llama.cpp")
-        alike.append(f"{len(common)} of {len(theirs['text'].strip())}")
-    return f"language model: characters of 32 tokens that are the same as llama.cpp's before the first difference: {', '.join(alike)}"
+        alike.append(str(common))
+    return f"language model: of {LOOKED_AT} tokens as many are llama.cpp's before the first that differs: {', '.join(alike)}"
 
 
 def measure(given, report, model):
@@ -68,7 +68,7 @@ def measure(given, report, model):
 
 def main():
     parser = turns.options(__doc__.partition("\n")[0], rounds=5, quick_rounds=1)
-    parser.add_argument("--model", default="smollm2-135m", help="a GGUF file, or a name of the catalogue")
+    parser.add_argument("--model", default="smollm2-135m-instruct", help="a GGUF file, or a name of the catalogue")
     given = turns.parse(parser)
     report = turns.Report(given)
     report.remark(f"language model: median of {given.rounds} rounds in turn")

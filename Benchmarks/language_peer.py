@@ -45,7 +45,7 @@ def main():
         ended = time.perf_counter()
         # The first token came with the prompt.
         steps = max(len(tokens) - 1, 1)
-        return {"prompt_tokens": len(ids), "prompt_tokens_per_second": len(ids) / (read - started), "tokens": len(tokens),
+        return {"prompt_tokens": len(ids), "prompt_tokens_per_second": len(ids) / (read - started), "tokens": len(tokens), "token_ids": tokens,
                 "tokens_per_second": steps / (ended - read), "text": model.detokenize(tokens).decode(errors="replace"),
                 "memory": conversation.peak()}
 

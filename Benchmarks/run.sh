@@ -22,10 +22,12 @@ make_environment() {
     rm -rf "$venv"
     python3 -m venv "$venv"
     # torch for processors alone comes from its publisher; PyPI's own is made for graphics cards.
-    "$python" -m pip install --quiet --no-deps --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu -r "$here/requirements.txt"
+    torch=$(grep '^torch==' "$here/requirements.txt")
+    "$python" -m pip install --quiet --no-deps --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu "$torch"
+    "$python" -m pip install --quiet --no-deps -r "$here/requirements.txt"
     if ! "$python" -c 'import torch' 2>/dev/null; then
         echo "bench: PyPI's torch needs its graphics libraries even on a processor: about 3 GB more" >&2
-        "$python" -m pip install --quiet "$(grep '^torch==' "$here/requirements.txt")"
+        "$python" -m pip install --quiet "$torch"
     fi
     cp "$here/requirements.txt" "$venv/requirements.txt"
 }
@@ -53,10 +55,12 @@ else
     made_from requirements-source.txt || build_from_source
 fi
 
-for helper in bench-vector-search bench-quantised-product; do
-    if [ ! -x "$(dirname "$program")/$helper" ]; then
-        echo "bench: building $helper" >&2
-        swift build -c release --package-path "$root" --scratch-path "$root/.build" --product "$helper" >&2
-    fi
-done
+# The programs that some benchmarks measure, all named bench-..., lie beside the one that was given.
+case "$program" in
+"$root"/.build/*)
+    for product in $(sed -n 's/.*name: "\(bench-[a-z-]*\)".*/\1/p' "$root/Package.swift"); do
+        swift build -c release --package-path "$root" --scratch-path "$root/.build" --product "$product" >&2
+    done
+    ;;
+esac
 exec "$python" "$here/run_all.py" --sensorium "$program" "$@"

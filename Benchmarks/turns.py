@@ -144,7 +144,7 @@ def run(command, **how):
 
 
 def measured(command, **environment):
-    """Runs a program that must succeed: its `output`, `seconds`, and `memory`, the largest in MiB of any one of its processes."""
+    """Runs a program that must succeed: its `output`, `seconds`, and `memory`, the peak in MiB of all its processes."""
     with tempfile.NamedTemporaryFile() as report:
         output = run([sys.executable, "-S", pathlib.Path(__file__).with_name("launch.py"), report.name, *command],
                      env={**os.environ, **environment})
