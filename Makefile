@@ -8,6 +8,7 @@ PREFIX ?= /usr/local
 # Real weights that the demo and the tests use. `make test WEIGHTS=` does without; the tests that want them then say so.
 WEIGHTS ?= dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
 DEMO_WEIGHTS ?= dinov2-small
+BENCH_WEIGHTS ?= dinov2-small clip-vit-b16-vision smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build weights demo test bench format lint docs man install clean
@@ -35,8 +36,10 @@ test: setup ## set up, build and run every test
 	@for name in $(WEIGHTS); do $(TEST_BUILD)/release/sensorium models pull $$name || exit 1; done
 	swift test -c release --scratch-path $(TEST_BUILD) --skip-build
 
-bench: weights ## measure against the peers (needs the reference environment; see Benchmarks/README.md)
-	@Benchmarks/run.sh $(SENSORIUM)
+bench: build ## measure against the peers (ONLY=encoder,text runs some; MILLION=1 adds the search among a million vectors)
+	swift build -c release --scratch-path $(BUILD) --product bench-vector-search
+	@for name in $(BENCH_WEIGHTS); do $(SENSORIUM) models pull $$name || echo "bench: $$name could not be fetched" >&2; done
+	@Benchmarks/run.sh $(SENSORIUM) $(if $(ONLY),--only $(ONLY)) $(if $(MILLION),--million) $(BENCH)
 
 format: ## rewrite the Swift sources in the project's format
 	swift format format --in-place --parallel --recursive Package.swift Sources Tests

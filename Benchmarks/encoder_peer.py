@@ -1,12 +1,12 @@
-"""A peer of encoder.py in a process of its own: `encoder_peer.py torch|onnxruntime MODEL THREADS`.
+"""A peer of the encoders' benchmarks in a process of its own: `encoder_peer.py torch|onnxruntime MODEL THREADS`.
 
-Reads lines "vectors PICTURES.npy OUT.npy" (pixels [n, 3, h, w] as float32) and "time BATCH ROUNDS"; answers each with a line.
+Requests: "vectors" of prepared pictures (a file [n, 3, h, w] of float32) to a file, and "time" of a batch.
 """
-import statistics
 import sys
-import time
 
 import numpy as np
+
+import conversation
 
 
 def with_torch(model, threads):
@@ -21,37 +21,33 @@ def with_torch(model, threads):
     return encode
 
 
-def with_onnxruntime(graph, threads):
+def session(graph, threads):
     import onnxruntime
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    return lambda pixels: session.run(None, {"pixels": pixels})[0]
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def measure(encode, batch, rounds):
-    pixels = np.random.default_rng(1).standard_normal((batch, 3, 224, 224), dtype=np.float32)
-    encode(pixels)
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        encode(pixels)
-        times.append(time.perf_counter() - start)
-    return batch / statistics.median(times)
+def with_onnxruntime(graph, threads):
+    opened = session(graph, threads)
+    return lambda pixels: opened.run(None, {"pixels": pixels})[0]
 
 
 def main():
     kind, model, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     encode = {"torch": with_torch, "onnxruntime": with_onnxruntime}[kind](model, threads)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        verb, first, second = line.split()
-        if verb == "vectors":
-            np.save(second, encode(np.load(first)))
-            print("done", flush=True)
-        else:
-            print(measure(encode, int(first), int(second)), flush=True)
+
+    def vectors(pictures, output):
+        # One at a time: what a batch leaves behind in memory is for "time" to show.
+        np.save(output, np.concatenate([encode(picture[None]) for picture in np.load(pictures)]))
+        return {}
+
+    def time(batch, rounds, warm):
+        pixels = np.random.default_rng(1).standard_normal((batch, 3, 224, 224), dtype=np.float32)
+        return conversation.timed(lambda: encode(pixels), rounds, warm)
+
+    conversation.serve({"vectors": vectors, "time": time})
 
 
 if __name__ == "__main__":

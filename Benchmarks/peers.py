@@ -1,10 +1,11 @@
 """The reference implementation of the models that are measured, from the same folders that `sensorium --model` takes."""
 import json
-import os
-import pathlib
 
 import numpy as np
 import torch
+
+import turns
+from places import cache, folder_of, photographs  # noqa: F401 (the models and pictures that the callers name)
 
 # name in the catalogue, or a folder that random_model makes -> transformers' class and which output is the vector
 KINDS = {
@@ -12,24 +13,6 @@ KINDS = {
     "dinov2": ("Dinov2Model", "pooler_output"),
 }
 REAL = ["dinov2-small", "clip-vit-b16-vision"]
-
-
-def folder_of(model):
-    """A model's folder: a path, or a name that `sensorium models pull` put into the cache."""
-    if os.path.isdir(model):
-        return pathlib.Path(model)
-    cache = os.environ.get("SENSORIUM_CACHE") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sensorium"
-    folder = pathlib.Path(cache) / "models" / model
-    if not folder.is_dir():
-        raise SystemExit(f"{model} isn't here: sensorium models pull {model}")
-    return folder
-
-
-def photographs():
-    found = sorted((folder_of("dinov2-small").parents[1] / "photographs" / "coco45").glob("*.jpg"))
-    if not found:
-        raise SystemExit("the photographs aren't here: sensorium models pull photographs/coco45")
-    return found
 
 
 class Encoder(torch.nn.Module):
@@ -44,28 +27,6 @@ class Encoder(torch.nn.Module):
 
     def forward(self, pixels):
         return getattr(self.model(pixel_values=pixels), self.output)
-
-
-class Preparation:
-    """A processor of the CLIP kind (short side, middle, mean and deviation) on Pillow, as open_clip and clip-retrieval do it."""
-
-    def __init__(self, folder):
-        config = json.loads((folder / "preprocessor_config.json").read_text())
-        self.short, self.crop, self.resample = config["size"]["shortest_edge"], config["crop_size"]["height"], config["resample"]
-        self.mean = np.array(config["image_mean"], np.float32)
-        self.deviation = np.array(config["image_std"], np.float32)
-
-    def __call__(self, picture):
-        picture = picture.convert("RGB")
-        width, height = picture.size
-        if width <= height:
-            size = (self.short, int(self.short * height / width))
-        else:
-            size = (int(self.short * width / height), self.short)
-        left, top = (size[0] - self.crop) // 2, (size[1] - self.crop) // 2
-        picture = picture.resize(size, self.resample).crop((left, top, left + self.crop, top + self.crop))
-        pixels = (np.asarray(picture, np.float32) / 255 - self.mean) / self.deviation
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
 def export(encoder, path):
@@ -86,6 +47,43 @@ def random_model(folder):
         hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, patch_size=32, image_size=224,
         projection_dim=512)).save_pretrained(folder)
     CLIPImageProcessor().save_pretrained(folder)
+    return folder
+
+
+def clip_tokenizer(folder):
+    """CLIP's tokenizer as transformers reads it, from the published list of merges that the cache holds."""
+    from transformers import CLIPTokenizerFast
+    from transformers.models.clip.tokenization_clip import bytes_to_unicode
+    source = cache() / "vocabularies" / "clip_bpe.txt"
+    if not source.exists():
+        raise turns.Failed("CLIP's vocabulary isn't here: sensorium models pull vocabularies/clip_bpe.txt")
+    merges = source.read_text().split("\n")[1:49152 - 256 - 2 + 1]
+    letters = list(bytes_to_unicode().values())
+    words = letters + [letter + "</w>" for letter in letters] + ["".join(merge.split()) for merge in merges]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({word: place for place, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    CLIPTokenizerFast(str(folder / "vocab.json"), str(folder / "merges.txt")).save_pretrained(folder)
+
+
+def random_text_model(folder):
+    """CLIP ViT-B/32's text tower at full size with random weights, and the real tokenizer."""
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+    torch.manual_seed(0)
+    folder.mkdir(exist_ok=True)
+    CLIPTextModelWithProjection(CLIPTextConfig(projection_dim=512)).save_pretrained(folder)
+    clip_tokenizer(folder)
+    return folder
+
+
+def random_clip(folder):
+    """CLIP ViT-B/32 whole: both towers at full size with random weights, the real tokenizer and processor."""
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
+    torch.manual_seed(0)
+    folder.mkdir(exist_ok=True)
+    CLIPModel(CLIPConfig(projection_dim=512, vision_config={"patch_size": 32})).save_pretrained(folder)
+    CLIPImageProcessor().save_pretrained(folder)
+    clip_tokenizer(folder)
     return folder
 
 

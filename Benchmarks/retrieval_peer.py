@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from peers import Encoder, Preparation, folder_of
+from peers import Encoder, folder_of
+from preparation import Preparation
 
 
 class Pictures(torch.utils.data.Dataset):
@@ -27,7 +28,7 @@ class Pictures(torch.utils.data.Dataset):
 
     def __getitem__(self, place):
         with Image.open(self.paths[place]) as picture:
-            return self.preparation(picture), str(self.paths[place])
+            return torch.from_numpy(self.preparation(picture)), str(self.paths[place])
 
 
 def main():
@@ -42,7 +43,7 @@ def main():
     torch.set_num_threads(given.threads)
     folder = folder_of(given.model)
     encoder = Encoder(folder)
-    pictures = Pictures(given.folder, Preparation(folder))
+    pictures = Pictures(given.folder, Preparation.of(folder))
     loader = torch.utils.data.DataLoader(pictures, batch_size=given.batch, num_workers=given.workers, prefetch_factor=2)
     rows, paths = [], []
     with torch.inference_mode():

@@ -1,53 +1,60 @@
 #!/bin/sh
-# Measures the program against its peers and prints one table: Benchmarks/run.sh .build/release/sensorium [--quick]
-# The peers run in .build/bench-venv, which is made from requirements.txt, or in $SENSORIUM_BENCH_PYTHON. Results are kept
-# in .build/bench. README.md says what is measured and how.
+# Measures the program against its peers and prints one table: Benchmarks/run.sh .build/release/sensorium [options]
+# The peers run in .build/bench-venv, which is made from requirements.txt, or in $SENSORIUM_BENCH_PYTHON. Options go to run_all.py
+# (--only encoder,text; --million) and to every benchmark (--quick). README.md says what is measured and how.
 set -eu
 
 if [ $# -lt 1 ] || [ ! -x "$1" ]; then
-    echo "usage: Benchmarks/run.sh SENSORIUM [options that every benchmark takes, such as --quick]" >&2
+    echo "usage: Benchmarks/run.sh SENSORIUM [options]" >&2
     exit 2
 fi
 program=$(realpath "$1")
 shift
 here=$(dirname "$(realpath "$0")")
 root=$(dirname "$here")
-out="$root/.build/bench"
-mkdir -p "$out"
+
+# A copy of the list is written last, so an environment whose making was interrupted is made again.
+made_from() { cmp -s "$here/$1" "$venv/$1"; }
+
+make_environment() {
+    python3 -c 'import ensurepip' 2>/dev/null || { echo "bench: python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+    echo "bench: making $venv from Benchmarks/requirements.txt (torch, transformers, onnxruntime, faiss, usearch; about 1.5 GB)" >&2
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    # torch for processors alone comes from its publisher; PyPI's own is made for graphics cards.
+    "$python" -m pip install --quiet --no-deps --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu -r "$here/requirements.txt"
+    if ! "$python" -c 'import torch' 2>/dev/null; then
+        echo "bench: PyPI's torch needs its graphics libraries even on a processor: about 3 GB more" >&2
+        "$python" -m pip install --quiet "$(grep '^torch==' "$here/requirements.txt")"
+    fi
+    cp "$here/requirements.txt" "$venv/requirements.txt"
+}
+
+# What can't be built is missing in the table, and all else is measured.
+build_from_source() {
+    echo "bench: building llama.cpp's Python package from source, some minutes" >&2
+    if ! command -v c++ >/dev/null 2>&1; then
+        tools=$(dirname "$(realpath "$(command -v swift)")")
+        export CC="$tools/clang" CXX="$tools/clang++"
+    fi
+    if "$python" -m pip install --quiet --no-deps --no-binary llama-cpp-python -r "$here/requirements-source.txt"; then
+        cp "$here/requirements-source.txt" "$venv/requirements-source.txt"
+    else
+        echo "bench: llama.cpp's Python package could not be built" >&2
+    fi
+}
 
 if [ -n "${SENSORIUM_BENCH_PYTHON-}" ]; then
     python=$SENSORIUM_BENCH_PYTHON
 else
     venv="$root/.build/bench-venv"
     python="$venv/bin/python"
-    # The copy is written last, so an environment whose making was interrupted is made again.
-    if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
-        python3 -c 'import ensurepip' 2>/dev/null || { echo "bench: python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
-        echo "bench: making $venv from Benchmarks/requirements.txt (torch, transformers, onnxruntime, faiss; about 1 GB)" >&2
-        rm -rf "$venv"
-        python3 -m venv "$venv"
-        "$python" -m pip install --quiet --no-deps --extra-index-url https://download.pytorch.org/whl/cpu -r "$here/requirements.txt"
-        cp "$here/requirements.txt" "$venv/requirements.txt"
-    fi
+    made_from requirements.txt || make_environment
+    made_from requirements-source.txt || build_from_source
 fi
 
-vectors="$(dirname "$program")/bench-vector-search"
-if [ ! -x "$vectors" ]; then
+if [ ! -x "$(dirname "$program")/bench-vector-search" ]; then
+    echo "bench: building bench-vector-search" >&2
     swift build -c release --package-path "$root" --scratch-path "$root/.build" --product bench-vector-search >&2
-    vectors="$root/.build/release/bench-vector-search"
 fi
-
-# One that fails doesn't take the others' results with it.
-failed=""
-for name in encoder end_to_end cold_search vector_search; do
-    rm -f "$out/$name.json"
-    echo "bench: $name" >&2
-    extra=""
-    [ "$name" = vector_search ] && extra="--program=$vectors"
-    "$python" "$here/$name.py" --sensorium "$program" --json "$out/$name.json" ${extra:+"$extra"} "$@" >"$out/$name.log" || failed="$failed $name"
-done
-"$python" "$here/collect.py" "$out"
-if [ -n "$failed" ]; then
-    echo "bench: failed:$failed (see above)" >&2
-    exit 1
-fi
+exec "$python" "$here/run_all.py" --sensorium "$program" "$@"

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from peers import Encoder, Preparation, folder_of
+from peers import Encoder, folder_of
+from preparation import Preparation
 
 
 def main():
@@ -16,7 +17,7 @@ def main():
     torch.set_num_threads(int(threads))
     folder = folder_of(model)
     with torch.inference_mode():
-        query = Encoder(folder)(Preparation(folder)(Image.open(picture))[None])[0].numpy()
+        query = Encoder(folder)(torch.from_numpy(Preparation.of(folder)(Image.open(picture)))[None])[0].numpy()
     scores = np.load(vectors, mmap_mode="r") @ (query / np.linalg.norm(query))
     names = open(paths).read().splitlines()
     for place in np.argsort(-scores, kind="stable")[:int(k)]:

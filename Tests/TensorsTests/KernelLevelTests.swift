@@ -104,22 +104,68 @@ import Testing
         #expect(zip(a, b).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
     }
 
-    /// All tile heights, odd widths, several blocks of k.
+    /// All tile heights and widths, continued sums, dot products and transposes.
     @Test(arguments: levels + ["scalar"]) func tiles(level: String) {
         let f = sn_kernels_named(level)!.pointee
-        let nr = Int(f.nr)
+        let vw = Int(f.vw), lda = 41
         for rows in 1...Int(f.mr) {
-            for k in [1, 2, 37] {
-                let a = values(rows * k, seed: 1, scale: 1), b = values(nr * k, seed: 2, scale: 1)
-                var c = [Float](repeating: 1, count: rows * nr)
-                f.gemm_tile(Int32(rows), k, a, b, &c, nr, true)
-                for i in 0..<rows {
-                    for j in 0..<nr {
-                        let exact = (0..<k).reduce(1.0) { $0 + Double(a[$1 * rows + i]) * Double(b[$1 * nr + j]) }
-                        #expect(abs(Double(c[i * nr + j]) - exact) < 1e-4)
+            for vectors in 1...Int(f.nr / f.vw) {
+                for k in [1, 2, 37] {
+                    let nr = vectors * vw
+                    let a = values(rows * lda, seed: 1, scale: 1), b = values(nr * k, seed: 2, scale: 1)
+                    var c = [Float](repeating: 1, count: rows * nr)
+                    f.gemm_tile(Int32(rows), Int32(vectors), k, a, lda, b, &c, nr, true)
+                    for i in 0..<rows {
+                        for j in 0..<nr {
+                            let exact = (0..<k).reduce(1.0) { $0 + Double(a[i * lda + $1]) * Double(b[$1 * nr + j]) }
+                            #expect(abs(Double(c[i * nr + j]) - exact) < 1e-4)
+                        }
                     }
                 }
             }
         }
+    }
+
+    @Test(arguments: levels + ["scalar"]) func dotsOfRows(level: String) {
+        let f = sn_kernels_named(level)!.pointee
+        for (rows, k) in [(1, 1), (4, 16), (7, 37), (48, 64)] {
+            for count in 1...Int(f.dots) {
+                let a = values(rows * (k + 3), seed: 1, scale: 1), b = values(count * (k + 5), seed: 2, scale: 1)
+                var out = [Float](repeating: 0, count: count * rows)
+                f.gemm_dots(Int32(rows), Int32(count), k, a, k + 3, b, k + 5, &out, rows)
+                for t in 0..<count {
+                    for i in 0..<rows {
+                        let exact = (0..<k).reduce(0.0) { $0 + Double(a[i * (k + 3) + $1]) * Double(b[t * (k + 5) + $1]) }
+                        #expect(abs(Double(out[t * rows + i]) - exact) < 1e-4)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: levels + ["scalar"]) func transposesAndColumns(level: String) {
+        let f = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
+        for (rows, columns) in [(1, 1), (16, 16), (17, 33), (48, 40)] {
+            let x = values(rows * (columns + 2), seed: 1), add = values(columns * (rows + 1), seed: 2)
+            var to = [Float](repeating: 0, count: columns * (rows + 4))
+            f.transpose(x, columns + 2, rows, columns, add, rows + 1, &to, rows + 4)
+            for i in 0..<rows {
+                for j in 0..<columns { #expect(to[j * (rows + 4) + i] == x[i * (columns + 2) + j] + add[j * (rows + 1) + i]) }
+            }
+        }
+        let width = Int(f.nr), rows = 37
+        var a = values(rows * width, seed: 3), b = a, top = [Float](repeating: -.infinity, count: width), total = top.map { _ in Float(0) }
+        var factor = total, others = (top, total, total)
+        for _ in 0..<2 {
+            f.softmax_columns(&a, rows, width, &top, &total, &factor)
+            plain.softmax_columns(&b, rows, width, &others.0, &others.1, &others.2)
+            check(a + total + factor, b + others.1 + others.2, tolerance: 1e-5, "softmax of columns")
+        }
+        f.scale_columns(&a, rows, width, factor)
+        plain.scale_columns(&b, rows, width, factor)
+        let bias = values(rows, seed: 4)
+        f.scale_rows(&a, rows, width, 0.5, bias)
+        plain.scale_rows(&b, rows, width, 0.5, bias)
+        check(a, b, tolerance: 1e-6, "scaled rows and columns")
     }
 }

@@ -135,7 +135,7 @@ struct StoredOperation: Sendable, CustomTestStringConvertible {
         let epsilon = Float(o.number("eps") ?? 0), second = x.count > 1 ? x[1] : nil, third = x.count > 2 ? x[2] : nil
         switch o.name {
         case "matmul": return try x[0].matmul(x[1])
-        case "linear": return try PackedMatrix(x[1]).apply(x[0], bias: third)
+        case "linear": return try WeightMatrix(x[1]).apply(x[0], bias: third)
         case "conv2d": return try x[0].conv2d(weight: x[1], bias: third, window: o.window, groups: o.int("groups") ?? 1)
         case "max_pool2d": return try x[0].maxPool2d(kernel: o.pair("kernel_size", 1), window: o.window)
         case "avg_pool2d":

@@ -37,7 +37,7 @@ import Testing
         var generator = RandomGenerator(seed: 11)
         let a = Tensor.randomNormal([m, k], using: &generator), b = Tensor.randomNormal([n, k], using: &generator)
         let bias = Tensor.randomNormal([n], using: &generator), residual = Tensor.randomNormal([m, n], using: &generator)
-        let plain = try a.matmul(b.transposed()), packed = PackedMatrix(b)
+        let plain = try a.matmul(b.transposed()), packed = WeightMatrix(b)
         let (x, y) = (a.floats(), b.floats())
         for (i, j) in [(0, 0), (m - 1, n - 1), (m / 2, n / 3)] {
             let exact = (0..<k).reduce(0.0) { $0 + Double(x[i * k + $1]) * Double(y[j * k + $1]) }

@@ -2,8 +2,8 @@
 // into packed panels, multiplied and forgotten.
 #include <string.h>
 #include "depthwise.h"
+#include "gemm.h"
 #include "scratch.h"
-#include "sensorium_kernels.h"
 
 typedef struct {
     const float *x, *weight, *bias, *residual;
@@ -12,23 +12,7 @@ typedef struct {
     const sn_conv_shape *s;
     intptr_t block, blocks;  // output pixels of a task, tasks per picture and group
     const sn_kernel_table *f;
-    float *panels;  // the weights, `mr` output channels side by side
 } conv_job;
-
-// Panel after panel of the weights, once for all tasks.
-static void pack_weights(void *context, intptr_t start, intptr_t end) {
-    const conv_job *job = context;
-    const sn_conv_shape *s = job->s;
-    intptr_t out_each = s->out_channels / s->groups, mr = job->f->mr, each = (out_each + mr - 1) / mr;
-    intptr_t k = s->in_channels / s->groups * s->kernel_height * s->kernel_width;
-    for (intptr_t panel = start; panel < end; panel++) {
-        intptr_t o = panel % each * mr, rows = out_each - o < mr ? out_each - o : mr, channel = panel / each * out_each + o;
-        const float *from = job->weight + channel * k;
-        float *to = job->panels + channel * k;
-        for (intptr_t p = 0; p < k; p++)
-            for (intptr_t r = 0; r < rows; r++) *to++ = from[r * k + p];
-    }
-}
 
 // One row of panels: input value of (channel, ky, kx) under `count` output pixels from `first` on.
 static void gather(const sn_conv_shape *s, const float *plane, intptr_t ky, intptr_t kx, intptr_t first, intptr_t count, float *to) {
@@ -59,30 +43,31 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
     const sn_kernel_table *f = job->f;
     intptr_t in_each = s->in_channels / s->groups, out_each = s->out_channels / s->groups;
     intptr_t k = in_each * s->kernel_height * s->kernel_width, pixels = s->out_height * s->out_width, nr = f->nr;
-    float *packed = sn_scratch(SCRATCH_RIGHT, (job->block + nr) * k), edge[12 * 48];
+    float *packed = sn_scratch(SCRATCH_RIGHT, (job->block + nr) * k), *copy = sn_scratch(SCRATCH_LEFT, sn_left_size(k));
+    float edge[GEMM_GROUP * GEMM_NR_MAX];
     for (intptr_t task = start; task < end; task++) {
         intptr_t block = task % job->blocks, group = task / job->blocks % s->groups, picture = task / job->blocks / s->groups;
         intptr_t first = block * job->block, count = pixels - first < job->block ? pixels - first : job->block;
         const float *input = job->x + (picture * s->in_channels + group * in_each) * s->in_height * s->in_width;
         for (intptr_t j = 0; j < count; j += nr) {
-            intptr_t columns = count - j < nr ? count - j : nr;
+            intptr_t columns = sn_least(nr, count - j), width = (columns + f->vw - 1) / f->vw * f->vw;
             float *to = packed + j * k;
-            if (columns < nr) memset(to, 0, (size_t)(nr * k) * 4);
+            if (columns < width) memset(to, 0, (size_t)(width * k) * 4);
             for (intptr_t c = 0; c < in_each; c++)
                 for (intptr_t ky = 0; ky < s->kernel_height; ky++)
-                    for (intptr_t kx = 0; kx < s->kernel_width; kx++, to += nr)
+                    for (intptr_t kx = 0; kx < s->kernel_width; kx++, to += width)
                         gather(s, input + c * s->in_height * s->in_width, ky, kx, first + j, columns, to);
         }
-        for (intptr_t o = 0; o < out_each; o += f->mr) {
-            intptr_t rows = out_each - o < f->mr ? out_each - o : f->mr, channel = group * out_each + o;
-            const float *left = job->panels + channel * k;
+        sn_left left = {job->weight + group * out_each * k, out_each, k, k, 1, SN_WEIGHT_F32};
+        for (intptr_t o = 0; o < out_each; o += GEMM_GROUP) {
+            intptr_t rows = sn_least(GEMM_GROUP, out_each - o), channel = group * out_each + o;
             float *out = job->y + (picture * s->out_channels + channel) * pixels + first;
+            sn_group group_rows = sn_left_copy(&left, o, rows, copy);
             for (intptr_t j = 0; j < count; j += nr) {
-                intptr_t columns = count - j < nr ? count - j : nr;
-                bool whole = columns == nr;
-                f->gemm_tile((int32_t)rows, k, left, packed + j * k, whole ? out + j : edge, whole ? pixels : nr, false);
-                if (!whole)
-                    for (intptr_t r = 0; r < rows; r++) memcpy(out + r * pixels + j, edge + r * nr, (size_t)columns * 4);
+                intptr_t columns = sn_least(nr, count - j), vectors = (columns + f->vw - 1) / f->vw, width = vectors * f->vw;
+                bool whole = columns == width;
+                sn_group_times_panel(group_rows, rows, k, packed + j * k, (int32_t)vectors, whole ? out + j : edge, whole ? pixels : width, NULL);
+                for (intptr_t r = 0; !whole && r < rows; r++) memcpy(out + r * pixels + j, edge + r * width, (size_t)columns * 4);
             }
             for (intptr_t r = 0; r < rows; r++) {
                 float *line = out + r * pixels;
@@ -100,7 +85,7 @@ void sn_conv2d(const float *x, const float *weight, const float *bias, const flo
         sn_depthwise(x, weight, bias, residual, activation, y, s);
         return;
     }
-    conv_job job = {x, weight, bias, residual, activation, y, s, 0, 0, sn_kernels(), NULL};
+    conv_job job = {x, weight, bias, residual, activation, y, s, 0, 0, sn_kernels()};
     intptr_t k = s->in_channels / s->groups * s->kernel_height * s->kernel_width, pixels = s->out_height * s->out_width;
     if (!pixels || !s->batch) return;
     // Panels of a task take about 512 KiB: they stay in L2 while all output channels pass over them.
@@ -111,9 +96,5 @@ void sn_conv2d(const float *x, const float *weight, const float *bias, const flo
     if (panels > all) panels = all;
     job.block = panels * nr;
     job.blocks = (pixels + job.block - 1) / job.block;
-    intptr_t weights = s->out_channels * k * 4, out_each = s->out_channels / s->groups;
-    job.panels = sn_pool_allocate(weights);
-    sn_parallel_for(s->groups * ((out_each + job.f->mr - 1) / job.f->mr), 1 + 16384 / (job.f->mr * k + 1), pack_weights, &job);
     sn_parallel_for(s->batch * s->groups * job.blocks, 1, conv_range, &job);
-    sn_pool_release(job.panels, weights);
 }

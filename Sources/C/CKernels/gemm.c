@@ -1,223 +1,322 @@
-// GEMM over packed panels (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"): the right operand
-// lies in panels of nr columns, the left one is packed block by block, tiles run in registers.
-#include <pthread.h>
-#include <stdlib.h>
+// Products of matrices. The left rows (of a weight matrix: its outputs) are read where they lie: a group of them is copied into
+// cache once and spread element by element over the columns of the right operand, which is the small one in a forward pass and is
+// packed into panels (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", with the roles of the operands
+// exchanged). So weights need no packed copy: they stay in the file's mapping, shared by all processes.
+#include "gemm.h"
 #include <string.h>
 #include "scratch.h"
-#include "sensorium_kernels.h"
+#include "sensorium_quantised.h"
 
-// One right panel of KC rows fits L1, one left block fits L2. The tokens of a picture (197, 257) make one block, so that the
-// weights pass by once.
-enum { KC = 256, MC = 264 };
+// Panels that are multiplied at a time: with a group of rows they stay in L2 and L3.
+enum { BLOCK_PANELS = 16 };
 
-typedef struct { float *memory; intptr_t floats; } buffer;
-static pthread_key_t buffers_key;
-static pthread_once_t buffers_once = PTHREAD_ONCE_INIT;
-static _Thread_local buffer *buffers;
-
-static void free_buffers(void *memory) {
-    buffer *all = memory;
-    for (int i = 0; i < SCRATCH_COUNT; i++) free(all[i].memory);
-    free(all);
+static intptr_t panel_vectors(const sn_kernel_table *f, intptr_t columns) {
+    return sn_least((columns + f->vw - 1) / f->vw, f->nr / f->vw);
 }
-static void make_key(void) { pthread_key_create(&buffers_key, free_buffers); }
-
-float *sn_scratch(int purpose, intptr_t floats) {
-    if (!buffers) {
-        pthread_once(&buffers_once, make_key);
-        buffers = calloc(SCRATCH_COUNT, sizeof(buffer));
-        if (!buffers) abort();
-        pthread_setspecific(buffers_key, buffers);
-    }
-    buffer *b = &buffers[purpose];
-    if (b->floats < floats) {
-        free(b->memory);
-        b->memory = aligned_alloc(64, (size_t)(floats * 4 + 63) / 64 * 64);
-        if (!b->memory) abort();
-        b->floats = floats;
-    }
-    return b->memory;
-}
-
-typedef struct sn_gemm_job {
-    intptr_t m, n, k;
-    const float *a;
-    intptr_t a_row, a_step;
-    const float *packed;
-    float *c;
-    intptr_t ldc;
-    const sn_epilogue *epilogue;
-    const sn_kernel_table *kernels;
-    float *left;  // the packed left operand
-    intptr_t m_block, n_block, n_blocks;
-} sn_gemm_job;
-
-static intptr_t minimum(intptr_t a, intptr_t b) { return a < b ? a : b; }
 
 intptr_t sn_packed_size(intptr_t n, intptr_t k) {
-    intptr_t nr = sn_kernels()->nr;
-    return (n + nr - 1) / nr * nr * k;
+    intptr_t vw = sn_kernels()->vw;
+    return (n + vw - 1) / vw * vw * k;
 }
 
-typedef struct { const float *b; intptr_t n, k, n_stride, k_stride; float *packed; intptr_t nr; } pack_job;
+typedef struct { const float *b; intptr_t n, k, n_stride, k_stride; float *packed; const sn_kernel_table *f; } pack_job;
 
 static void pack_panels(void *context, intptr_t start, intptr_t end) {
     const pack_job *job = context;
-    intptr_t nr = job->nr;
+    const sn_kernel_table *f = job->f;
     for (intptr_t panel = start; panel < end; panel++) {
-        float *to = job->packed + panel * nr * job->k;
-        intptr_t first = panel * nr, columns = minimum(nr, job->n - first);
+        intptr_t first = panel * f->nr, columns = sn_least(f->nr, job->n - first), width = panel_vectors(f, columns) * f->vw;
+        float *to = job->packed + first * job->k;
         const float *from = job->b + first * job->n_stride;
-        if (job->n_stride == 1 && columns == nr) {
-            for (intptr_t p = 0; p < job->k; p++) memcpy(to + p * nr, from + p * job->k_stride, (size_t)nr * 4);
-            continue;
+        if (columns < width) memset(to, 0, (size_t)(width * job->k) * 4);
+        if (job->n_stride == 1) {
+            for (intptr_t p = 0; p < job->k; p++) memcpy(to + p * width, from + p * job->k_stride, (size_t)columns * 4);
+        } else if (job->k_stride == 1) {
+            f->transpose(from, job->n_stride, columns, job->k, NULL, 0, to, width);
+        } else {
+            for (intptr_t p = 0; p < job->k; p++)
+                for (intptr_t j = 0; j < columns; j++) to[p * width + j] = from[p * job->k_stride + j * job->n_stride];
         }
-        if (columns < nr) memset(to, 0, (size_t)(nr * job->k) * 4);
-        for (intptr_t p0 = 0; p0 < job->k; p0 += 16)  // blocked, so that both sides stay in cache
-            for (intptr_t j = 0; j < columns; j++) {
-                const float *column = from + j * job->n_stride;
-                intptr_t p1 = minimum(p0 + 16, job->k);
-                for (intptr_t p = p0; p < p1; p++) to[p * nr + j] = column[p * job->k_stride];
-            }
     }
 }
 
 void sn_pack_right(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, intptr_t k_stride, float *packed) {
-    pack_job job = {b, n, k, n_stride, k_stride, packed, sn_kernels()->nr};
-    sn_parallel_for((n + job.nr - 1) / job.nr, 1 + 16384 / (job.nr * (k + 1)), pack_panels, &job);
+    pack_job job = {b, n, k, n_stride, k_stride, packed, sn_kernels()};
+    sn_parallel_for((n + job.f->nr - 1) / job.f->nr, 1 + 16384 / (job.f->nr * (k + 1)), pack_panels, &job);
 }
 
-// Rows [m0, m0 + rows) and k range of A in panels of mr rows; the last panel is as narrow as its rows.
-static void pack_left(const sn_gemm_job *job, intptr_t m0, intptr_t rows, intptr_t k0, intptr_t kc, float *to) {
-    intptr_t mr = job->kernels->mr;
-    for (intptr_t i0 = 0; i0 < rows; i0 += mr) {
-        intptr_t count = minimum(mr, rows - i0);
-        const float *from = job->a + (m0 + i0) * job->a_row + k0 * job->a_step;
-        for (intptr_t p0 = 0; p0 < kc; p0 += 16) {
-            intptr_t p1 = minimum(p0 + 16, kc);
-            for (intptr_t i = 0; i < count; i++) {
-                const float *row = from + i * job->a_row;
-                for (intptr_t p = p0; p < p1; p++) to[p * count + i] = row[p * job->a_step];
-            }
+// ---- a group of left rows
+
+static void widen(sn_weight_format format, const uint16_t *from, float *to, intptr_t n) {
+    const sn_kernel_table *f = sn_kernels();
+    if (format == SN_WEIGHT_F16) f->from_half(from, to, n);
+    else f->from_bfloat(from, to, n);
+}
+
+intptr_t sn_left_size(intptr_t k) { return (k + GEMM_KC - 1) / GEMM_KC * GEMM_GROUP * GEMM_LEFT; }
+
+sn_group sn_left_copy(const sn_left *left, intptr_t first, intptr_t count, float *to) {
+    sn_group group = {to, GEMM_LEFT, GEMM_GROUP * GEMM_LEFT};
+    for (intptr_t k0 = 0; k0 < left->k; k0 += GEMM_KC, to += GEMM_GROUP * GEMM_LEFT) {
+        intptr_t kc = sn_least(GEMM_KC, left->k - k0);
+        const float *from = (const float *)left->values + first * left->row_stride + k0 * left->step;
+        if (left->format != SN_WEIGHT_F32) {
+            const uint16_t *narrow = (const uint16_t *)left->values + first * left->row_stride + k0;
+            for (intptr_t i = 0; i < count; i++) widen(left->format, narrow + i * left->row_stride, to + i * GEMM_LEFT, kc);
+        } else if (left->step == 1) {
+            for (intptr_t i = 0; i < count; i++) memcpy(to + i * GEMM_LEFT, from + i * left->row_stride, (size_t)kc * 4);
+        } else if (left->row_stride == 1) {
+            sn_kernels()->transpose(from, left->step, kc, count, NULL, 0, to, GEMM_LEFT);
+        } else {
+            for (intptr_t i = 0; i < count; i++)
+                for (intptr_t p = 0; p < kc; p++) to[i * GEMM_LEFT + p] = from[i * left->row_stride + p * left->step];
         }
-        to += count * kc;
     }
+    return group;
 }
 
-// Bias, activation and residual on a tile that is still in cache.
-static void finish_tile(const sn_gemm_job *job, intptr_t row, intptr_t column, intptr_t rows, intptr_t columns) {
+// Asks for the next few lines; a tile takes longer than they need to come.
+static void look_ahead(sn_ahead *ahead) {
+    const char *line = ahead->next, *end = line + ahead->step < ahead->end ? line + ahead->step : ahead->end;
+    for (; line < end; line += 64) __builtin_prefetch(line, 0, 2);
+    ahead->next = line;
+}
+
+bool sn_left_direct(const sn_left *left) {
+    return left->format == SN_WEIGHT_F32 && left->step == 1 && left->row_stride % 1024 != 0 && (uintptr_t)left->values % 4 == 0;
+}
+
+void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const float *panel, int32_t vectors, float *c, intptr_t ldc,
+                          sn_ahead *ahead) {
+    const sn_kernel_table *f = sn_kernels();
+    intptr_t width = vectors * f->vw;
+    if (k == 0)
+        for (intptr_t i = 0; i < count; i++) memset(c + i * ldc, 0, (size_t)width * 4);
+    for (intptr_t k0 = 0; k0 < k; k0 += GEMM_KC, group.rows += group.step)
+        for (intptr_t i = 0; i < count; i += f->mr) {
+            if (ahead) look_ahead(ahead);
+            f->gemm_tile((int32_t)sn_least(f->mr, count - i), vectors, sn_least(GEMM_KC, k - k0), group.rows + i * group.stride,
+                         group.stride, panel + k0 * width, c + i * ldc, ldc, k0 > 0);
+        }
+}
+
+// ---- linear: the right operand is the transpose of the inputs, the result is written transposed
+
+typedef struct {
+    const sn_weights *parts;
+    intptr_t count, k;
+    intptr_t m, packed;  // inputs of this block, and how many of them lie in panels; dot products serve the few others
+    const float *x;
+    intptr_t x_row;
+    const float *panels;
+    float *y;
+    intptr_t y_row;
+    const sn_epilogue *epilogue;
+    const sn_kernel_table *f;
+} linear_job;
+
+// A group of rows of one of the matrices, and the column of the result that its first row gives.
+typedef struct { sn_left left; intptr_t first, rows, column; } row_group;
+
+static intptr_t groups_of(const sn_weights *part) { return (part->n + GEMM_GROUP - 1) / GEMM_GROUP; }
+
+static row_group group_at(const linear_job *job, intptr_t group) {
+    intptr_t column = 0;
+    for (intptr_t i = 0; i < job->count; i++) {
+        const sn_weights *part = job->parts + i;
+        intptr_t first = group * GEMM_GROUP;
+        if (first < part->n) {
+            intptr_t stride = part->row_bytes / (part->format == SN_WEIGHT_F32 ? 4 : 2);
+            return (row_group){{part->rows, part->n, job->k, stride, 1, part->format}, first, sn_least(GEMM_GROUP, part->n - first), column + first};
+        }
+        group -= groups_of(part);
+        column += part->n;
+    }
+    return (row_group){{NULL, 0, 0, 0, 1, SN_WEIGHT_F32}, 0, 0, 0};
+}
+
+static const char *row_at(const row_group *g, intptr_t row) {
+    return (const char *)g->left.values + (g->first + row) * g->left.row_stride * (g->left.format == SN_WEIGHT_F32 ? 4 : 2);
+}
+
+// A transposed tile c[rows][columns, `width` apart] to y[input + i][column of the group ...].
+static void finish_turned(const linear_job *job, const row_group *g, float *c, intptr_t width, intptr_t input, intptr_t inputs) {
     const sn_epilogue *e = job->epilogue;
-    const sn_kernel_table *f = job->kernels;
-    for (intptr_t i = 0; i < rows; i++) {
-        float *c = job->c + (row + i) * job->ldc + column;
-        if (e->alpha != 1.0f) f->binary(SN_MUL, c, 1, &e->alpha, 0, c, columns);
-        if (e->bias) f->binary(SN_ADD, c, 1, e->bias + column, 1, c, columns);
-        if (e->row_bias) f->binary(SN_ADD, c, 1, e->row_bias + row + i, 0, c, columns);
-        if (e->activation >= 0) f->unary((sn_unary)e->activation, c, c, columns);
-        if (e->residual) f->binary(SN_ADD, c, 1, e->residual + (row + i) * e->residual_stride + column, 1, c, columns);
+    const float *residual = NULL;
+    if (e) {
+        if (e->bias || e->alpha != 1.0f) job->f->scale_rows(c, g->rows, width, e->alpha, e->bias ? e->bias + g->column : NULL);
+        if (e->activation >= 0) job->f->unary((sn_unary)e->activation, c, c, g->rows * width);
+        if (e->residual) residual = e->residual + input * e->residual_stride + g->column;
+    }
+    job->f->transpose(c, width, g->rows, inputs, residual, e ? e->residual_stride : 0, job->y + input * job->y_row + g->column, job->y_row);
+}
+
+// Dot products of the group's rows with inputs [from, m), few of them: out[input - from][rows].
+static void dots(const linear_job *job, const row_group *g, intptr_t from, float *out) {
+    const sn_kernel_table *f = job->f;
+    bool narrow = g->left.format != SN_WEIGHT_F32;
+    intptr_t step = narrow ? 4 : g->rows, k = job->k;  // narrow rows are widened four at a time, which stay in L1
+    float *wide = narrow ? sn_scratch(SCRATCH_LEFT, 4 * k + 1) : NULL;
+    for (intptr_t row = 0; row < g->rows; row += step) {
+        intptr_t rows = sn_least(step, g->rows - row);
+        for (intptr_t i = 0; narrow && i < rows; i++) widen(g->left.format, (const uint16_t *)(const void *)row_at(g, row + i), wide + i * k, k);
+        const float *left = narrow ? wide : (const float *)(const void *)row_at(g, row);
+        for (intptr_t t = from; t < job->m; t += f->dots)
+            f->gemm_dots((int32_t)rows, (int32_t)sn_least(f->dots, job->m - t), k, left, narrow ? k : g->left.row_stride,
+                         job->x + t * job->x_row, job->x_row, out + (t - from) * g->rows + row, g->rows);
     }
 }
 
-// The left operand, packed whole: block after block of m_block rows, in each the panels of one k range after another.
-static void pack_left_blocks(void *context, intptr_t start, intptr_t end) {
-    const sn_gemm_job *job = context;
-    for (intptr_t block = start; block < end; block++) {
-        intptr_t m0 = block * job->m_block, rows = minimum(job->m_block, job->m - m0);
-        for (intptr_t k0 = 0; k0 < job->k; k0 += KC)
-            pack_left(job, m0, rows, k0, minimum(KC, job->k - k0), job->left + m0 * job->k + rows * k0);
+static void finish_dots(const linear_job *job, const row_group *g, intptr_t from, float *out) {
+    const sn_kernel_table *f = job->f;
+    const sn_epilogue *e = job->epilogue;
+    intptr_t count = job->m - from, rows = g->rows;
+    for (intptr_t t = 0; e && t < count; t++) {
+        if (e->alpha != 1.0f) f->binary(SN_MUL, out + t * rows, 1, &e->alpha, 0, out + t * rows, rows);
+        if (e->bias) f->binary(SN_ADD, out + t * rows, 1, e->bias + g->column, 1, out + t * rows, rows);
+    }
+    if (e && e->activation >= 0) f->unary((sn_unary)e->activation, out, out, count * rows);
+    for (intptr_t t = 0; t < count; t++) {
+        float *y = job->y + (from + t) * job->y_row + g->column;
+        if (e && e->residual) f->binary(SN_ADD, out + t * rows, 1, e->residual + (from + t) * e->residual_stride + g->column, 1, y, rows);
+        else memcpy(y, out + t * rows, (size_t)rows * 4);
     }
 }
 
-// Columns [n0, n1) (n0 a multiple of nr) of the rows of one block, whose left operand is packed.
-static void gemm_block(const sn_gemm_job *job, intptr_t m0, intptr_t rows, intptr_t n0, intptr_t n1) {
-    const sn_kernel_table *f = job->kernels;
-    intptr_t mr = f->mr, nr = f->nr, k = job->k;
-    float edge[12 * 48];  // a tile that sticks out on the right is computed here and copied
-    for (intptr_t k0 = 0; k0 < k || k0 == 0; k0 += KC) {
-        intptr_t kc = minimum(KC, k - k0);
-        bool last = k0 + KC >= k;
-        const float *left = job->left + m0 * k + rows * k0;
-        for (intptr_t j = n0; j < n1; j += nr) {
-            const float *right = job->packed + j * k + k0 * nr;
-            intptr_t columns = minimum(nr, job->n - j);
-            for (intptr_t i = 0; i < rows; i += mr) {
-                intptr_t count = minimum(mr, rows - i);
-                float *c = job->c + (m0 + i) * job->ldc + j;
-                if (columns == nr) {
-                    f->gemm_tile((int32_t)count, kc, left + i * kc, right, c, job->ldc, k0 > 0);
-                } else {
-                    f->gemm_tile((int32_t)count, kc, left + i * kc, right, edge, nr, false);
-                    for (intptr_t r = 0; r < count; r++)
-                        for (intptr_t x = 0; x < columns; x++)
-                            c[r * job->ldc + x] = k0 > 0 ? c[r * job->ldc + x] + edge[r * nr + x] : edge[r * nr + x];
-                }
-                if (last && job->epilogue) finish_tile(job, m0 + i, j, count, columns);
-            }
+// The rows of the group that this thread takes next, most likely: they come from memory while the present ones are multiplied.
+static sn_ahead rows_ahead(const linear_job *job, intptr_t group) {
+    const sn_kernel_table *f = job->f;
+    row_group next = group_at(job, group);
+    if (next.rows == 0 || !job->packed) return (sn_ahead){NULL, NULL, 0};
+    const char *from = row_at(&next, 0);
+    intptr_t bytes = row_at(&next, next.rows) - from;
+    intptr_t tiles = (job->packed + f->nr - 1) / f->nr * ((job->k + GEMM_KC - 1) / GEMM_KC + 1) * ((next.rows + f->mr - 1) / f->mr);
+    return (sn_ahead){from, from + bytes, (bytes / tiles + 127) / 64 * 64};
+}
+
+static void group_panels(const linear_job *job, const row_group *g, float *c, sn_ahead *ahead) {
+    const sn_kernel_table *f = job->f;
+    intptr_t k = job->k;
+    sn_group rows = {(const float *)(const void *)row_at(g, 0), g->left.row_stride, GEMM_KC};
+    if (!sn_left_direct(&g->left)) rows = sn_left_copy(&g->left, g->first, g->rows, sn_scratch(SCRATCH_LEFT, sn_left_size(k)));
+    for (intptr_t j = 0; j < job->packed; j += f->nr) {
+        intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, inputs);
+        for (intptr_t t = 0; t < inputs; t++)  // the places of the result, while the tiles are computed
+            for (intptr_t line = 0; line < g->rows; line += 16) __builtin_prefetch(job->y + (j + t) * job->y_row + g->column + line, 1, 3);
+        sn_group_times_panel(rows, g->rows, k, job->panels + j * k, (int32_t)vectors, c, vectors * f->vw, ahead);
+        finish_turned(job, g, c, vectors * f->vw, j, inputs);
+    }
+}
+
+static void linear_groups(void *context, intptr_t start, intptr_t end) {
+    const linear_job *job = context;
+    float *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
+    for (intptr_t group = start; group < end; group++) {
+        row_group g = group_at(job, group);
+        sn_ahead ahead = rows_ahead(job, group + 1 < end ? group + 1 : sn_parallel_next());
+        if (job->packed) group_panels(job, &g, c, &ahead);
+        if (job->packed == job->m) continue;
+        dots(job, &g, job->packed, c);
+        finish_dots(job, &g, job->packed, c);
+    }
+}
+
+// Runs of parts that f32 activations meet.
+static void linear_floats(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
+                          const sn_epilogue *epilogue) {
+    const sn_kernel_table *f = sn_kernels();
+    intptr_t k = parts->k, all = (m + f->nr - 1) / f->nr, blocks = (all + BLOCK_PANELS - 1) / BLOCK_PANELS;
+    intptr_t block = (all + blocks - 1) / blocks * f->nr, groups = 0;
+    for (intptr_t i = 0; i < count; i++) groups += groups_of(parts + i);
+    intptr_t bytes = (sn_packed_size(sn_least(block, m), k) + 1) * 4;
+    float *panels = NULL;
+    for (intptr_t m0 = 0; m0 < m; m0 += block) {
+        intptr_t inputs = sn_least(block, m - m0), tail = inputs % f->nr;
+        linear_job job = {parts, count, k, inputs, tail <= 2 * f->dots ? inputs - tail : inputs, x + m0 * x_row, x_row, NULL,
+                          y + m0 * y_row, y_row, epilogue, f};
+        sn_epilogue shifted;
+        if (epilogue && epilogue->residual) {
+            shifted = *epilogue;
+            shifted.residual += m0 * shifted.residual_stride;
+            job.epilogue = &shifted;
+        }
+        if (job.packed) {
+            if (!panels) panels = sn_pool_allocate(bytes);
+            sn_pack_right(job.x, job.packed, k, x_row, 1, panels);
+            job.panels = panels;
+        }
+        intptr_t grain = 1 + (intptr_t)(32768.0 / ((double)inputs * (double)k * GEMM_GROUP + 1));
+        sn_parallel_for(groups, grain, linear_groups, &job);
+    }
+    if (panels) sn_pool_release(panels, bytes);
+}
+
+void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
+               const sn_epilogue *epilogue) {
+    for (intptr_t i = 0, next; m > 0 && i < count; i = next) {
+        intptr_t columns = parts[i].n;
+        next = i + 1;
+        if (parts[i].format > SN_WEIGHT_BF16) {
+            sn_linear_quantised(m, x, x_row, parts + i, y, y_row, epilogue);
+        } else {
+            for (; next < count && parts[next].format <= SN_WEIGHT_BF16; next++) columns += parts[next].n;
+            linear_floats(m, x, x_row, parts + i, next - i, y, y_row, epilogue);
+        }
+        y += columns;
+        if (next == count || !epilogue) continue;
+        static _Thread_local sn_epilogue rest;
+        rest = *epilogue;
+        if (rest.bias) rest.bias += columns;
+        if (rest.residual) rest.residual += columns;
+        epilogue = &rest;
+    }
+}
+
+// ---- the product of two matrices
+
+typedef struct {
+    sn_left left;
+    const float *panels;
+    intptr_t columns;
+    float *c;
+    intptr_t ldc;
+} product_job;
+
+static void product_groups(void *context, intptr_t start, intptr_t end) {
+    const product_job *job = context;
+    const sn_kernel_table *f = sn_kernels();
+    intptr_t k = job->left.k;
+    float *copy = sn_scratch(SCRATCH_LEFT, sn_left_size(k)), *edge = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
+    for (intptr_t group = start; group < end; group++) {
+        intptr_t first = group * GEMM_GROUP, rows = sn_least(GEMM_GROUP, job->left.rows - first);
+        sn_group left = sn_left_copy(&job->left, first, rows, copy);
+        for (intptr_t j = 0; j < job->columns; j += f->nr) {
+            intptr_t columns = sn_least(f->nr, job->columns - j), vectors = panel_vectors(f, columns);
+            float *c = job->c + first * job->ldc + j;
+            bool whole = columns == vectors * f->vw;
+            sn_group_times_panel(left, rows, k, job->panels + j * k, (int32_t)vectors, whole ? c : edge, whole ? job->ldc : vectors * f->vw,
+                                 NULL);
+            for (intptr_t i = 0; !whole && i < rows; i++) memcpy(c + i * job->ldc, edge + i * vectors * f->vw, (size_t)columns * 4);
         }
     }
-}
-
-static void gemm_tasks(void *context, intptr_t start, intptr_t end) {
-    const sn_gemm_job *job = context;
-    for (intptr_t task = start; task < end; task++) {
-        intptr_t m0 = task / job->n_blocks * job->m_block, n0 = task % job->n_blocks * job->n_block;
-        gemm_block(job, m0, minimum(job->m_block, job->m - m0), n0, minimum(n0 + job->n_block, job->n));
-    }
-}
-
-// Equal blocks of rows, of whole tiles but for the last; returns their number.
-static intptr_t split_rows(sn_gemm_job *job) {
-    intptr_t blocks = (job->m + MC - 1) / MC, mr = job->kernels->mr;
-    job->m_block = ((job->m + blocks - 1) / blocks + mr - 1) / mr * mr;
-    return (job->m + job->m_block - 1) / job->m_block;
-}
-
-void sn_gemm_packed(intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_row, intptr_t a_step, const float *packed,
-                    float *c, intptr_t ldc, const sn_epilogue *epilogue) {
-    if (m <= 0 || n <= 0) return;
-    sn_gemm_job job = {.m = m, .n = n, .k = k, .a = a, .a_row = a_row, .a_step = a_step, .packed = packed, .c = c, .ldc = ldc,
-                       .epilogue = epilogue, .kernels = sn_kernels()};
-    intptr_t nr = job.kernels->nr, panels = (n + nr - 1) / nr, threads = sn_thread_count();
-    if ((double)m * (double)n * (double)k < 65536.0) threads = 1;
-    job.left = sn_pool_allocate((m * k + 1) * 4);
-    intptr_t m_blocks = split_rows(&job);
-    // Where blocks of rows are few, columns are split too, so that each thread gets about four tasks.
-    intptr_t wanted = threads == 1 ? 1 : (threads * 4 + m_blocks - 1) / m_blocks;
-    if (wanted > panels) wanted = panels;
-    intptr_t panels_each = (panels + wanted - 1) / wanted;
-    job.n_block = panels_each * nr;
-    job.n_blocks = (panels + panels_each - 1) / panels_each;
-    if (threads == 1) {
-        pack_left_blocks(&job, 0, m_blocks);
-        gemm_tasks(&job, 0, m_blocks * job.n_blocks);
-    } else {
-        sn_parallel_for(m_blocks, 1, pack_left_blocks, &job);
-        sn_parallel_for(m_blocks * job.n_blocks, 1, gemm_tasks, &job);
-    }
-    sn_pool_release(job.left, (m * k + 1) * 4);
 }
 
 typedef struct {
-    sn_gemm_job job;
-    intptr_t a_batch, b_batch, b_k, b_n, c_batch;
+    product_job job;
     const float *b;
+    intptr_t a_batch, b_batch, b_k, b_n, c_batch;
 } batched_job;
 
-static void batched_tasks(void *context, intptr_t start, intptr_t end) {
+static void products(void *context, intptr_t start, intptr_t end) {
     const batched_job *batched = context;
     for (intptr_t i = start; i < end; i++) {
-        sn_gemm_job job = batched->job;
-        float *packed = sn_scratch(SCRATCH_RIGHT, sn_packed_size(job.n, job.k));
-        sn_pack_right(batched->b + i * batched->b_batch, job.n, job.k, batched->b_n, batched->b_k, packed);
-        job.packed = packed;
-        job.a += i * batched->a_batch;
+        product_job job = batched->job;
+        float *packed = sn_scratch(SCRATCH_RIGHT, sn_packed_size(job.columns, job.left.k) + 1);
+        sn_pack_right(batched->b + i * batched->b_batch, job.columns, job.left.k, batched->b_n, batched->b_k, packed);
+        job.panels = packed;
+        job.left.values = (const float *)job.left.values + i * batched->a_batch;
         job.c += i * batched->c_batch;
-        job.left = sn_scratch(SCRATCH_LEFT, job.m * job.k + 1);
-        intptr_t blocks = split_rows(&job);
-        job.n_block = (job.n + job.kernels->nr - 1) / job.kernels->nr * job.kernels->nr;
-        job.n_blocks = 1;
-        pack_left_blocks(&job, 0, blocks);
-        gemm_tasks(&job, 0, blocks);
+        product_groups(&job, 0, (job.left.rows + GEMM_GROUP - 1) / GEMM_GROUP);
     }
 }
 
@@ -225,16 +324,20 @@ void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const f
                      intptr_t a_step, const float *b, intptr_t b_batch, intptr_t b_k, intptr_t b_n, float *c, intptr_t c_batch,
                      intptr_t ldc) {
     if (batch <= 0 || m <= 0 || n <= 0) return;
-    if (batch < 2 * sn_thread_count() && (double)m * (double)n * (double)k > 1e5) {
-        for (intptr_t i = 0; i < batch; i++) {
-            float *packed = sn_pool_allocate(sn_packed_size(n, k) * 4);
-            sn_pack_right(b + i * b_batch, n, k, b_n, b_k, packed);
-            sn_gemm_packed(m, n, k, a + i * a_batch, a_row, a_step, packed, c + i * c_batch, ldc, NULL);
-            sn_pool_release(packed, sn_packed_size(n, k) * 4);
-        }
+    product_job job = {{a, m, k, a_row, a_step, SN_WEIGHT_F32}, NULL, n, c, ldc};
+    if (batch >= 2 * sn_thread_count() || (double)m * (double)n * (double)k < 1e5) {
+        batched_job batched = {job, b, a_batch, b_batch, b_k, b_n, c_batch};
+        sn_parallel_for(batch, 1 + (intptr_t)(32768.0 / ((double)m * (double)n * (double)k + 1)), products, &batched);
         return;
     }
-    batched_job job = {{.m = m, .n = n, .k = k, .a = a, .a_row = a_row, .a_step = a_step, .c = c, .ldc = ldc, .kernels = sn_kernels()},
-                       a_batch, b_batch, b_k, b_n, c_batch, b};
-    sn_parallel_for(batch, 1, batched_tasks, &job);
+    intptr_t bytes = (sn_packed_size(n, k) + 1) * 4;
+    float *packed = sn_pool_allocate(bytes);
+    for (intptr_t i = 0; i < batch; i++) {
+        sn_pack_right(b + i * b_batch, n, k, b_n, b_k, packed);
+        job.panels = packed;
+        job.left.values = a + i * a_batch;
+        job.c = c + i * c_batch;
+        sn_parallel_for((m + GEMM_GROUP - 1) / GEMM_GROUP, 1, product_groups, &job);
+    }
+    sn_pool_release(packed, bytes);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "sensorium_kernels.h"
+#include "gemm.h"
 
 enum { MAX_THREADS = 256, SPINS = 4000 };
 
@@ -18,7 +18,7 @@ static struct {
     atomic_long job;             // number of the newest job
     sn_range_body body;
     void *context;
-    intptr_t count, chunk;
+    intptr_t count, grain, threads;
     atomic_long next;            // first index nobody took yet
     atomic_int working;          // workers that have not left the job
     int wanted;                  // workers that may take part
@@ -26,14 +26,21 @@ static struct {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool inside;
 
+// Chunks shrink towards the end (Polychronopoulos and Kuck 1987, "Guided self-scheduling"): few hand-overs, and threads of unequal
+// speed finish together.
 static void take_chunks(void) {
-    for (;;) {
-        intptr_t start = atomic_fetch_add_explicit(&pool.next, pool.chunk, memory_order_relaxed);
-        if (start >= pool.count) return;
-        intptr_t end = start + pool.chunk < pool.count ? start + pool.chunk : pool.count;
+    long start = atomic_load_explicit(&pool.next, memory_order_relaxed);
+    while (start < pool.count) {
+        intptr_t chunk = (pool.count - start + 2 * pool.threads - 1) / (2 * pool.threads);
+        if (chunk < pool.grain) chunk = pool.grain;
+        intptr_t end = start + chunk < pool.count ? start + chunk : pool.count;
+        if (!atomic_compare_exchange_weak_explicit(&pool.next, &start, end, memory_order_relaxed, memory_order_relaxed)) continue;
         pool.body(pool.context, start, end);
+        start = atomic_load_explicit(&pool.next, memory_order_relaxed);
     }
 }
+
+intptr_t sn_parallel_next(void) { return atomic_load_explicit(&pool.next, memory_order_relaxed); }
 
 static void *worker(void *argument) {
     int number = (int)(intptr_t)argument;
@@ -99,14 +106,12 @@ void sn_parallel_for(intptr_t count, intptr_t grain, sn_range_body body, void *c
         return;
     }
     int threads = pool.limit;
-    // A few chunks a thread even out cores of unequal speed.
-    intptr_t chunk = (count + threads * 4 - 1) / (threads * 4);
-    if (chunk < grain) chunk = grain;
     pthread_mutex_lock(&pool.lock);
     pool.body = body;
     pool.context = context;
     pool.count = count;
-    pool.chunk = chunk;
+    pool.grain = grain;
+    pool.threads = threads;
     pool.wanted = threads - 1;
     atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
     atomic_store_explicit(&pool.working, threads - 1, memory_order_relaxed);

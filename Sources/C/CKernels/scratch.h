@@ -2,6 +2,6 @@
 #ifndef SENSORIUM_SCRATCH_H
 #define SENSORIUM_SCRATCH_H
 #include <stdint.h>
-enum { SCRATCH_LEFT, SCRATCH_RIGHT, SCRATCH_TILE, SCRATCH_SCORES, SCRATCH_COUNT };
+enum { SCRATCH_LEFT, SCRATCH_RIGHT, SCRATCH_TILE, SCRATCH_SCORES, SCRATCH_QUANT, SCRATCH_COUNT };
 float *sn_scratch(int purpose, intptr_t floats);
 #endif

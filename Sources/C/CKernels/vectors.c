@@ -1,7 +1,7 @@
 // The kernels of vector search at the level that the engine chose, the batched scan on GEMM tiles and the checksum.
 #include <string.h>
+#include "gemm.h"
 #include "scratch.h"
-#include "sensorium_kernels.h"
 #include "sensorium_vectors.h"
 
 #define DECLARE(LEVEL)                                                                            \
@@ -44,54 +44,34 @@ const sn_vector_table *sn_vectors_named(const char *name) {
 
 const sn_vector_table *sn_vectors(void) { return sn_vectors_named(sn_kernels()->name); }
 
-// ---- batched scan: the stored rows are the left operand, packed panel by panel; the queries stay packed for the whole scan.
-enum { KC = 256, MC = 96 };
-
-static intptr_t minimum(intptr_t a, intptr_t b) { return a < b ? a : b; }
-
-// Rows [first, first + count) and columns [k0, k0 + kc) as a panel: to[k][count].
-static void pack_panel(const sn_scan_block *block, intptr_t first, intptr_t count, intptr_t k0, intptr_t kc, float *to) {
-    float line[KC];
-    for (intptr_t i = 0; i < count; i++) {
-        intptr_t at = (first + i) * block->dimension + k0;
-        const float *row = (const float *)block->vectors + at;
-        if (block->half) {
-            sn_kernels()->from_half((const uint16_t *)block->vectors + at, line, kc);
-            row = line;
-        }
-        for (intptr_t p = 0; p < kc; p++) to[p * count + i] = row[p];
+// ---- batched scan: the stored rows are the left operand, read where they lie; the queries stay packed for the whole scan.
+static void scan_rows(const sn_scan_block *block, const sn_kernel_table *f, intptr_t m0, intptr_t rows, float *copy) {
+    intptr_t k = block->dimension;
+    sn_group group = {copy, GEMM_LEFT, GEMM_GROUP * GEMM_LEFT};
+    if (block->half) {
+        const uint16_t *from = (const uint16_t *)block->vectors + m0 * k;
+        for (intptr_t k0 = 0, slot = 0; k0 < k; k0 += GEMM_KC, slot += GEMM_GROUP * GEMM_LEFT)
+            for (intptr_t i = 0; i < rows; i++) f->from_half(from + i * k + k0, copy + slot + i * GEMM_LEFT, sn_least(GEMM_KC, k - k0));
+    } else {
+        sn_left left = {block->vectors, block->rows, k, k, 1, SN_WEIGHT_F32};
+        if (sn_left_direct(&left)) group = (sn_group){(const float *)block->vectors + m0 * k, k, GEMM_KC};
+        else sn_left_copy(&left, m0, rows, copy);
     }
-}
-
-static void scan_rows(const sn_scan_block *block, const sn_kernel_table *f, intptr_t m0, intptr_t rows) {
-    intptr_t mr = f->mr, nr = f->nr, k = block->dimension;
-    float *left = sn_scratch(SCRATCH_LEFT, MC * KC);
-    float edge[12 * 48];
-    for (intptr_t k0 = 0; k0 < k; k0 += KC) {
-        intptr_t kc = minimum(KC, k - k0);
-        for (intptr_t i = 0; i < rows; i += mr) pack_panel(block, m0 + i, minimum(mr, rows - i), k0, kc, left + i * kc);
-        for (intptr_t j = 0; j < block->queries; j += nr) {
-            const float *right = block->packed + j * k + k0 * nr;
-            intptr_t columns = minimum(nr, block->queries - j);
-            for (intptr_t i = 0; i < rows; i += mr) {
-                intptr_t count = minimum(mr, rows - i);
-                float *c = block->out + (m0 + i) * block->stride + j;
-                if (columns == nr) {
-                    f->gemm_tile((int32_t)count, kc, left + i * kc, right, c, block->stride, k0 > 0);
-                    continue;
-                }
-                f->gemm_tile((int32_t)count, kc, left + i * kc, right, edge, nr, false);
-                for (intptr_t r = 0; r < count; r++)
-                    for (intptr_t x = 0; x < columns; x++)
-                        c[r * block->stride + x] = (k0 > 0 ? c[r * block->stride + x] : 0.0f) + edge[r * nr + x];
-            }
-        }
+    float edge[GEMM_GROUP * GEMM_NR_MAX];
+    for (intptr_t j = 0; j < block->queries; j += f->nr) {
+        intptr_t columns = sn_least(f->nr, block->queries - j), vectors = (columns + f->vw - 1) / f->vw, width = vectors * f->vw;
+        float *c = block->out + m0 * block->stride + j;
+        bool whole = columns == width;
+        sn_group_times_panel(group, rows, k, block->packed + j * k, (int32_t)vectors, whole ? c : edge, whole ? block->stride : width, NULL);
+        for (intptr_t r = 0; !whole && r < rows; r++) memcpy(c + r * block->stride, edge + r * width, (size_t)columns * 4);
     }
 }
 
 void sn_scan_scores(const sn_scan_block *block) {
     const sn_kernel_table *f = sn_kernels();
-    for (intptr_t m0 = 0; m0 < block->rows; m0 += MC) scan_rows(block, f, m0, minimum(MC, block->rows - m0));
+    float *copy = sn_scratch(SCRATCH_LEFT, sn_left_size(block->dimension));
+    for (intptr_t m0 = 0; m0 < block->rows; m0 += GEMM_GROUP)
+        scan_rows(block, f, m0, sn_least(GEMM_GROUP, block->rows - m0), copy);
     if (block->factor == 1.0f && !block->offsets) return;
     for (intptr_t r = 0; r < block->rows; r++) {
         float *line = block->out + r * block->stride, offset = block->offsets ? block->offsets[r] : 0.0f;

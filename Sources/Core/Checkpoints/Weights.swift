@@ -25,6 +25,16 @@ public struct Weights {
         loader.has(full(name)) ? loader.required(full(name), shape, dtype) : nil
     }
 
+    /// What the rows of matrices are rounded to at loading; nil leaves them as they are stored.
+    public var precision: WeightFormat? { loader.precision }
+
+    /// The matrix `name` `[rows, columns]` for a layer that multiplies with it: the file's own bytes where it can give them, in the
+    /// precision that the loader asks for. Missing and misshapen ones are reported as by `tensor`.
+    public func matrix(_ name: String, _ shape: [Int]) -> StoredRows {
+        let rows = storedRows(name, shape) ?? StoredRows(tensor(name, shape))
+        return precision.map { rows.converted(to: $0) } ?? rows
+    }
+
     /// The matrix `name` as the file stores it, for layers that compute with its bytes where they lie. nil where the file can't
     /// give it so, where renames change it, or where it doesn't fit: `tensor` then reads or reports it.
     public func storedRows(_ name: String, _ shape: [Int]) -> StoredRows? { loader.storedRows(full(name), shape) }
@@ -47,6 +57,7 @@ public struct Weights {
 /// Runs a model's initialiser over a checkpoint and reports everything that doesn't fit together.
 public final class WeightLoader {
     private let source: any TensorSource
+    let precision: WeightFormat?
     private let table: [String: Recipe]
     private let parents: Set<String>
     private var used: Set<String> = []
@@ -54,8 +65,8 @@ public final class WeightLoader {
     private var misshapen: [WeightReport.Misshapen] = []
     private var failure: CheckpointError?
 
-    private init(_ source: any TensorSource, _ renames: Renames) throws(CheckpointError) {
-        self.source = source
+    private init(_ source: any TensorSource, _ precision: WeightFormat?, _ renames: Renames) throws(CheckpointError) {
+        (self.source, self.precision) = (source, precision)
         table = try renames.table(of: source)
         var parents: Set<String> = []
         for name in table.keys {
@@ -70,15 +81,16 @@ public final class WeightLoader {
 
     /// Builds a model from `source`.
     /// - Parameters:
+    ///   - precision: what the matrices of linear layers are rounded to; nil leaves them as they are stored.
     ///   - ignoring: patterns (see `Renames`) of names that may stay unused, such as `**.num_batches_tracked`.
     ///   - label: what is loaded, for messages, e.g. `CLIPVisionModel`.
     /// - Throws: one `mismatch` with every missing, misshapen and unused key; else the first error of reading a tensor; else what
     ///   `build` throws, as it is.
     public static func load<Model>(
-        from source: any TensorSource, renames: Renames = .none, ignoring: [String] = [], label: String,
+        from source: any TensorSource, precision: WeightFormat? = nil, renames: Renames = .none, ignoring: [String] = [], label: String,
         _ build: (Weights) throws -> Model
     ) throws -> Model {
-        let loader = try WeightLoader(source, renames)
+        let loader = try WeightLoader(source, precision, renames)
         let result = Result { try build(Weights(loader: loader, path: "")) }
         if let failure = loader.failure { throw failure }
         let failed = if case .failure = result { true } else { false }

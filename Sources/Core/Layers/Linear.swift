@@ -1,28 +1,29 @@
 import Checkpoints
 import Tensors
 
-/// `x W^T + b` with `weight` `[output, input]` packed for the CPU at load.
+/// `x W^T + b` with `weight` `[output, input]`, read where the checkpoint has it and as it is stored there (f32, f16, bf16, int8 or
+/// ggml's blocks), unless the loader asks for another precision.
 public struct Linear: Sendable {
-    private let matrix: PackedMatrix
+    private let matrix: WeightMatrix
     private let bias: Tensor?
 
     public init(_ weights: Weights, _ input: Int, _ output: Int, bias: Bool = true) {
-        self.init(weight: weights.tensor("weight", [output, input]), bias: bias ? weights.tensor("bias", [output]) : nil)
+        matrix = WeightMatrix([weights.matrix("weight", [output, input])])
+        self.bias = bias ? weights.tensor("bias", [output]) : nil
     }
 
-    public init(weight: Tensor, bias: Tensor?) {
-        matrix = PackedMatrix(weight)
+    /// A matrix that isn't one of the checkpoint as it stands, rounded to `precision` where one is given.
+    public init(weight: Tensor, bias: Tensor?, precision: WeightFormat? = nil) {
+        let rows = StoredRows(weight)
+        matrix = WeightMatrix([precision.map { rows.converted(to: $0) } ?? rows])
         self.bias = bias
     }
 
     /// Several projections of one input as one product: rows of the parts one after another.
     public init(joining parts: [Weights], _ input: Int, _ output: Int, bias: [Bool]) throws(TensorError) {
-        var matrices: [Tensor] = [], biases: [Tensor] = []
-        for (part, hasBias) in zip(parts, bias) {
-            matrices.append(part.tensor("weight", [output, input]))
-            biases.append(hasBias ? part.tensor("bias", [output]) : Tensor.zeros([output]))
-        }
-        self.init(weight: try .concatenated(matrices), bias: bias.contains(true) ? try .concatenated(biases) : nil)
+        matrix = WeightMatrix(parts.map { $0.matrix("weight", [output, input]) })
+        let biases = zip(parts, bias).map { $1 ? $0.tensor("bias", [output]) : Tensor.zeros([output]) }
+        self.bias = bias.contains(true) ? try .concatenated(biases) : nil
     }
 
     /// `[..., input] -> [..., output]`: `activation(x W^T + b) + residual`.

@@ -11,7 +11,8 @@ public struct PatchEmbedding: Sendable {
     public init(_ weights: Weights, channels: Int = 3, patch: Int, width: Int, bias: Bool) throws(TensorError) {
         let kernel = weights.tensor("weight", [width, channels, patch, patch])
         projection = Linear(
-            weight: try kernel.reshaped([width, channels * patch * patch]), bias: bias ? weights.tensor("bias", [width]) : nil)
+            weight: try kernel.reshaped([width, channels * patch * patch]), bias: bias ? weights.tensor("bias", [width]) : nil,
+            precision: weights.precision)
         self.patch = patch
         self.channels = channels
     }

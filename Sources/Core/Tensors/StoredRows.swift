@@ -1,8 +1,9 @@
 import CKernels
 
-/// How the elements of a weight row are stored: plain numbers, or ggml's blocks of a scale and a few bits per element.
-public enum WeightFormat: Sendable, Hashable, CaseIterable {
-    case f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_K, q5_K, q6_K
+/// How the elements of a weight row are stored: plain numbers, bytes with a scale for each row, or ggml's blocks of a scale and a few
+/// bits per element.
+public enum WeightFormat: String, Sendable, Hashable, CaseIterable {
+    case f32, f16, bf16, int8, q8_0, q4_0, q4_1, q5_0, q5_1, q4_K, q5_K, q6_K
 
     /// The kernels' name of it.
     package var kernel: sn_weight_format {
@@ -10,6 +11,7 @@ public enum WeightFormat: Sendable, Hashable, CaseIterable {
         case .f32: SN_WEIGHT_F32
         case .f16: SN_WEIGHT_F16
         case .bf16: SN_WEIGHT_BF16
+        case .int8: SN_WEIGHT_INT8
         case .q8_0: SN_WEIGHT_Q8_0
         case .q4_0: SN_WEIGHT_Q4_0
         case .q4_1: SN_WEIGHT_Q4_1
@@ -25,6 +27,18 @@ public enum WeightFormat: Sendable, Hashable, CaseIterable {
     public var blockLength: Int { sn_weight_block_length(kernel) }
     /// Bytes of a block.
     public var blockBytes: Int { sn_weight_block_bytes(kernel) }
+
+    /// This format where it fits rows of `columns` elements, else the nearest that does: super-blocks of 256 give way to blocks of 32
+    /// (as llama.cpp has it), those to f16.
+    public func fitting(columns: Int) -> WeightFormat {
+        if rowBytes(columns) != nil { return self }
+        switch self {
+        case .q4_K where columns % 32 == 0: return .q5_0
+        case .q5_K where columns % 32 == 0: return .q5_1
+        case .q6_K where columns % 32 == 0: return .q8_0
+        default: return .f16
+        }
+    }
 
     /// Bytes of a row of `columns` elements, nil where that is no whole number of blocks or too large to count.
     public func rowBytes(_ columns: Int) -> Int? {
@@ -43,6 +57,8 @@ public struct StoredRows: Sendable {
     public let storage: Storage
     /// The first row, from the start of the storage.
     public let byteOffset: Int
+    /// One factor for each row, of int8 only.
+    private let scales: Tensor?
 
     /// Throws when the rows are no whole number of blocks or reach beyond the storage.
     public init(_ storage: Storage, byteOffset: Int, format: WeightFormat, rows: Int, columns: Int) throws(TensorError) {
@@ -54,7 +70,41 @@ public struct StoredRows: Sendable {
             end <= storage.byteCount
         else { throw .tooLarge(operation: "rows of \(format)", shape: [rows, columns]) }
         (self.format, self.rows, self.columns, self.rowBytes) = (format, rows, columns, rowBytes)
-        (self.storage, self.byteOffset) = (storage, byteOffset)
+        (self.storage, self.byteOffset, scales) = (storage, byteOffset, nil)
+    }
+
+    /// A matrix `[rows, columns]` of f32, f16 or bf16 where it lies; other types become f32.
+    public init(_ matrix: Tensor) {
+        precondition(matrix.rank == 2, "a matrix has two axes, found \(matrix.shape)")
+        let plain = (matrix.dtype.isFloatingPoint ? matrix : matrix.asType(.f32)).contiguous()
+        format = plain.dtype == .f32 ? .f32 : plain.dtype == .f16 ? .f16 : .bf16
+        (rows, columns, rowBytes) = (plain.shape[0], plain.shape[1], plain.shape[1] * plain.dtype.size)
+        (storage, byteOffset, scales) = (plain.storage, plain.offset * plain.dtype.size, nil)
+    }
+
+    private init(format: WeightFormat, rows: Int, columns: Int, storage: Storage, scales: Tensor?) {
+        (self.format, self.rows, self.columns, rowBytes) = (format, rows, columns, format.rowBytes(columns) ?? 0)
+        (self.storage, byteOffset, self.scales) = (storage, 0, scales)
+    }
+
+    /// The same values rounded to another format, or to the nearest that fits the columns.
+    public func converted(to wanted: WeightFormat) -> StoredRows {
+        let target = wanted.fitting(columns: columns)
+        guard target != format, rows * columns > 0 else { return self }
+        let values = floats(), room = Storage(byteCount: rows * (target.rowBytes(columns) ?? 0))
+        func fill(_ scales: UnsafeMutablePointer<Float>?) {
+            sn_quantize_rows(target.kernel, values.floatPointer, rows, columns, room.pointer, scales)
+        }
+        let scales = target == .int8 ? Tensor.makeFloats([rows]) { fill($0) } : nil
+        if scales == nil { fill(nil) }
+        return StoredRows(format: target, rows: rows, columns: columns, storage: room, scales: scales)
+    }
+
+    /// What the kernels see. The rows must be kept alive while it is used.
+    package var weights: sn_weights {
+        sn_weights(
+            format: format.kernel, rows: pointer, row_bytes: rowBytes, n: rows, k: columns,
+            scales: scales.map { UnsafePointer($0.floatPointer) })
     }
 
     /// The first byte. The storage must be kept alive while the pointer is used.
@@ -63,7 +113,7 @@ public struct StoredRows: Sendable {
     /// All rows as f32 `[rows, columns]`.
     public func floats() -> Tensor {
         Tensor.makeFloats([rows, columns]) { out in
-            if rows * columns > 0 { sn_dequantize_rows(format.kernel, pointer, rowBytes, rows, columns, nil, out) }
+            if rows * columns > 0 { sn_dequantize_rows(format.kernel, pointer, rowBytes, rows, columns, scales.map { UnsafePointer($0.floatPointer) }, out) }
         }
     }
 
@@ -77,7 +127,7 @@ public struct StoredRows: Sendable {
         return Tensor.makeFloats(indices.shape + [columns]) { out in
             guard columns > 0 else { return }
             for (place, row) in wanted.enumerated() {
-                sn_dequantize_rows(format.kernel, pointer + row * rowBytes, rowBytes, 1, columns, nil, out + place * columns)
+                sn_dequantize_rows(format.kernel, pointer + row * rowBytes, rowBytes, 1, columns, scales.map { UnsafePointer($0.floatPointer + row) }, out + place * columns)
             }
         }
     }

@@ -3,6 +3,7 @@ import DualEncoder
 import Foundation
 import Language
 import ModelKit
+import Tensors
 import Vision
 
 /// Every family of models: the only list of them.
@@ -20,8 +21,9 @@ public enum Catalog {
 
     /// Loads a model folder or a single checkpoint file with the family that recognises it.
     /// - Parameter vocabularies: where vocabularies lie that some checkpoints take for granted.
-    public static func load(path: String, vocabularies: URL? = nil) throws -> LoadedModel {
-        try load(ModelFolder(path: path, vocabularies: vocabularies))
+    /// - Parameter precision: what the matrices of linear layers are rounded to; nil leaves them as they are stored.
+    public static func load(path: String, vocabularies: URL? = nil, precision: WeightFormat? = nil) throws -> LoadedModel {
+        try load(ModelFolder(path: path, vocabularies: vocabularies, precision: precision))
     }
 
     public static func load(_ folder: ModelFolder) throws -> LoadedModel {

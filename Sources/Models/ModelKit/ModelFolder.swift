@@ -1,6 +1,7 @@
 import Checkpoints
 import Foundation
 import Imaging
+import Tensors
 
 /// A model on disk: a folder, or a single checkpoint file.
 public struct ModelFolder: Sendable {
@@ -13,17 +14,20 @@ public struct ModelFolder: Sendable {
     /// `open_clip_config.json`; nil where there is none.
     public let openCLIPConfig: ConfigReader?
     public let source: any TensorSource
+    /// What the matrices of linear layers are rounded to at loading; nil leaves them as they are stored.
+    public let precision: WeightFormat?
     /// Where vocabularies lie that checkpoints without a tokenizer take for granted.
     public let vocabularies: URL?
 
     /// Throws a `CheckpointError` that names the file which is absent or wrong.
-    public init(path: String, vocabularies: URL? = nil) throws {
+    public init(path: String, vocabularies: URL? = nil, precision: WeightFormat? = nil) throws {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw CheckpointError.unreadable(file: path, reason: "no such file or folder")
         }
         self.path = path
         self.vocabularies = vocabularies
+        self.precision = precision
         let place = URL(fileURLWithPath: path, isDirectory: isDirectory.boolValue)
         directory = isDirectory.boolValue ? place : place.deletingLastPathComponent()
         config = try ModelFolder.config("config.json", in: directory)
@@ -32,8 +36,9 @@ public struct ModelFolder: Sendable {
     }
 
     /// A model out of parts, for tests and converters.
-    public init(path: String, config: ConfigReader?, source: any TensorSource, directory: URL? = nil, vocabularies: URL? = nil) {
+    public init(path: String, config: ConfigReader?, source: any TensorSource, directory: URL? = nil, vocabularies: URL? = nil, precision: WeightFormat? = nil) {
         (self.path, self.config, self.source, self.directory, self.vocabularies) = (path, config, source, directory, vocabularies)
+        self.precision = precision
         openCLIPConfig = nil
     }
 

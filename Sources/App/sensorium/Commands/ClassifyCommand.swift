@@ -38,6 +38,8 @@ struct ClassifyCommand: ParsableCommand {
     @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
     var model: String
 
+    @OptionGroup var precision: PrecisionOption
+
     @Option(name: .long, help: "Labels, with commas between.")
     var labels: String?
 
@@ -81,7 +83,7 @@ struct ClassifyCommand: ParsableCommand {
     }
 
     func run() throws {
-        let place = try ModelPlace(model)
+        let place = try ModelPlace(model, precision: precision.precision)
         let classify = try classifier(place.load(), place)
         var failed = 0
         let paths = images.map { FilePath($0) }

@@ -28,6 +28,8 @@ struct EmbedCommand: ParsableCommand {
     @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
     var model: String
 
+    @OptionGroup var precision: PrecisionOption
+
     @Option(name: .long, parsing: .upToNextOption, help: ArgumentHelp("Pictures.", valueName: "file"), completion: .file())
     var image: [String] = []
 
@@ -60,7 +62,7 @@ struct EmbedCommand: ParsableCommand {
     }
 
     func run() throws {
-        let place = try ModelPlace(model)
+        let place = try ModelPlace(model, precision: precision.precision)
         let loaded = try place.load()
         let lines = stdin == nil ? [] : try StandardInput.lines(limit: Self.longestList)
         let wantsTexts = !text.isEmpty || stdin == .texts

@@ -28,6 +28,7 @@ struct PerplexityCommand: ParsableCommand {
             EXAMPLES
               sensorium eval perplexity --model smollm2-135m-instruct --text captions.txt
               sensorium eval perplexity --model model.gguf --text captions.txt --context 32 --stride 16 --json
+              sensorium eval perplexity --model smollm2-135m-instruct --text captions.txt --precision int8
             """)
 
     @Option(name: .shortAndLong, help: "A model's folder, a checkpoint file or a catalogue name.", completion: .file())
@@ -42,6 +43,8 @@ struct PerplexityCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Tokens from window to window (default: the context).", valueName: "n"))
     var stride: Int?
 
+    @OptionGroup var precision: PrecisionOption
+
     @Flag(name: .long, help: "One JSON object.")
     var json = false
 
@@ -52,7 +55,7 @@ struct PerplexityCommand: ParsableCommand {
     }
 
     func run() throws {
-        let place = try ModelPlace(model), language = try place.languageModel()
+        let place = try ModelPlace(model, precision: precision.precision), language = try place.languageModel()
         guard let tokenizer = language.tokenizer else {
             throw RoleError(model: place.name, role: "measured model", reason: language.tokenizerAbsence ?? "it has no tokenizer")
         }
@@ -68,6 +71,7 @@ struct PerplexityCommand: ParsableCommand {
         let seconds = start.duration(to: .now) / .seconds(1)
         var line = JSONLine()
         line.add("model", place.name)
+        line.add("precision", place.precision?.rawValue)
         line.add("perplexity", found.value)
         line.add("standard_error", found.standardError)
         line.add("nats_per_token", found.mean)

@@ -35,6 +35,8 @@ struct GenerateCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("Equal seeds draw equal texts.", valueName: "n"))
     var seed: UInt64 = 0
 
+    @OptionGroup var precision: PrecisionOption
+
     @Flag(name: .long, help: "One JSON object at the end instead of the text as it is made.")
     var json = false
 
@@ -49,7 +51,7 @@ struct GenerateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let place = try ModelPlace(model), console = Console.standard
+        let place = try ModelPlace(model, precision: precision.precision), console = Console.standard
         let generator = try TextGenerator(place.languageModel(), name: place.name)
         let sampler = TokenSampler(temperature: temperature, topP: topP, seed: seed)
         let output = try generator.generate(prompt, limit: tokens, sampler: sampler) { piece in
@@ -82,6 +84,7 @@ struct GenerateCommand: ParsableCommand {
     private static func json(_ output: TextGenerator.Output, _ text: String, _ place: ModelPlace) -> JSONLine {
         var line = JSONLine()
         line.add("model", place.name)
+        line.add("precision", place.precision?.rawValue)
         line.add("text", text)
         line.add("ending", output.ending.rawValue)
         line.add("prompt_tokens", output.prompt.count)

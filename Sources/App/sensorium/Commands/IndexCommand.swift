@@ -34,6 +34,8 @@ struct IndexCommand: AsyncParsableCommand {
         help: "A model's folder, a checkpoint file or a catalogue name (default: the library's, at first \(RememberedModels.standard)).")
     var model: String?
 
+    @OptionGroup var precision: PrecisionOption
+
     @Option(name: .long, help: ArgumentHelp("Pictures embedded and made durable together.", valueName: "n"))
     var batch = 16
 
@@ -59,7 +61,7 @@ struct IndexCommand: AsyncParsableCommand {
 
     func run() async throws {
         var remembered = RememberedModels(library: libraryOptions.path)
-        let place = try remembered.placeForIndexing(given: model)
+        let place = try remembered.placeForIndexing(given: model, precision: precision.precision)
         // Before the library is made: a wrong model or folder shouldn't leave an empty one behind.
         let embedder = try place.embedder()
         try checkFolders()

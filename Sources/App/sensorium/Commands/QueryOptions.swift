@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import PictureLibrary
 import Pipelines
+import Tensors
 
 /// What to look for, as the command line says it.
 struct QueryOptions: ParsableArguments {
@@ -57,12 +58,12 @@ struct Searcher {
     let library: Library
     /// A model that the user named.
     let model: String?
+    let precision: WeightFormat?
     private var loaded: ModelEmbedder?
     private var hasRemarked = false
 
-    init(library: Library, model: String?) {
-        self.library = library
-        self.model = model
+    init(library: Library, model: String?, precision: WeightFormat?) {
+        (self.library, self.model, self.precision) = (library, model, precision)
     }
 
     mutating func search(_ query: Query, remark: (String) -> Void) throws -> [SearchHit] {
@@ -84,7 +85,7 @@ struct Searcher {
         if let loaded { return loaded }
         if let model {
             guard !query.terms.isEmpty else { return nil }
-            loaded = try ModelPlace(model).embedder()
+            loaded = try ModelPlace(model, precision: precision).embedder()
             return loaded
         }
         let needsWords = Self.hasWords(query) && active?.embedsText == true

@@ -34,12 +34,14 @@ struct SearchCommand: ParsableCommand {
     @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name; the library must be indexed with it.")
     var model: String?
 
+    @OptionGroup var precision: PrecisionOption
+
     @Option(name: .long, help: ArgumentHelp("Write a page with the hits' pictures, too.", valueName: "file"), completion: .file())
     var html: String?
 
     func run() throws {
         let query = try queryOptions.query()
-        var searcher = Searcher(library: try libraryOptions.open(), model: model)
+        var searcher = Searcher(library: try libraryOptions.open(), model: model, precision: precision.precision)
         let hits = try searcher.search(query, remark: output.remark)
         HitOutput(output: output).show(hits)
         if let html {

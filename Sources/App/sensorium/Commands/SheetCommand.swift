@@ -29,6 +29,8 @@ struct SheetCommand: ParsableCommand {
     @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name; the library must be indexed with it.")
     var model: String?
 
+    @OptionGroup var precision: PrecisionOption
+
     @Flag(name: .long, help: "Also print each query's hits as a table.")
     var table = false
 
@@ -41,7 +43,7 @@ struct SheetCommand: ParsableCommand {
 
     func run() throws {
         let library = try libraryOptions.open()
-        var searcher = Searcher(library: library, model: model)
+        var searcher = Searcher(library: library, model: model, precision: precision.precision)
         var sections: [SheetSection] = []
         for (heading, line) in try queries() {
             let options = try parse(line)

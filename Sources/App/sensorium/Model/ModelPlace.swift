@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import ModelKit
 import Pipelines
+import Tensors
 
 /// Where a model is that a user named: a folder, a single checkpoint file, or a name of the catalogue that was fetched.
 struct ModelPlace {
@@ -12,11 +13,12 @@ struct ModelPlace {
     /// For people: the catalogue name or the file's.
     let name: String
     let package: ModelPackage?
+    let precision: WeightFormat?
     let cache: ModelCache
 
     /// Throws a `Failure` that says what to do about a model that isn't there.
-    init(_ named: String, cache: ModelCache = ModelCache()) throws {
-        self.cache = cache
+    init(_ named: String, precision: WeightFormat? = nil, cache: ModelCache = ModelCache()) throws {
+        (self.cache, self.precision) = (cache, precision)
         guard !named.isEmpty else {
             throw Failure(.usage, "--model is empty: give a folder, a checkpoint file or a name from `sensorium models list`")
         }
@@ -40,7 +42,7 @@ struct ModelPlace {
         return FileManager.default.fileExists(atPath: folder) ? URL(fileURLWithPath: folder, isDirectory: true) : nil
     }
 
-    func load() throws -> LoadedModel { try Catalog.load(path: path, vocabularies: vocabularies) }
+    func load() throws -> LoadedModel { try Catalog.load(path: path, vocabularies: vocabularies, precision: precision) }
 
     /// Throws where the model is of another kind.
     func languageModel() throws -> any LanguageModel {
@@ -51,9 +53,13 @@ struct ModelPlace {
         return language
     }
 
-    func folder() throws -> ModelFolder { try ModelFolder(path: path, vocabularies: vocabularies) }
+    func folder() throws -> ModelFolder { try ModelFolder(path: path, vocabularies: vocabularies, precision: precision) }
 
     func embedder() throws -> ModelEmbedder {
-        try ModelEmbedder(load(), name: name, weightsDigest: ModelDigest(cache: cache).digest(of: self))
+        // Rounded weights give vectors of their own: they aren't mixed with those of the model as it is.
+        let digest = try ModelDigest(cache: cache).digest(of: self)
+        return try ModelEmbedder(
+            load(), name: precision.map { "\(name) (\($0.rawValue))" } ?? name,
+            weightsDigest: precision.map { ContentHash(of: Array("\(digest) \($0.rawValue)".utf8)).hex } ?? digest)
     }
 }

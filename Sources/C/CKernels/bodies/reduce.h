@@ -103,3 +103,32 @@ void NAME(rms_norm)(const float *x, const float *weight, float epsilon, float *y
     float total = NAME(dot)(x, x, n);
     NAME(affine)(x, weight, 0, 0.0f, 1.0f / __builtin_sqrtf(total / (float)n + epsilon), y, n);
 }
+
+// Softmax of every column of s[rows][columns], columns a multiple of VW, continued over several blocks of rows: s becomes
+// exp(s - top), where top (at first -inf) rises to the largest value so far; total adds up; factor is what everything computed
+// with the earlier top must be multiplied with.
+void NAME(softmax_columns)(float *s, intptr_t rows, intptr_t columns, float *top, float *total, float *factor) {
+    for (intptr_t j = 0; j < columns; j += VW) {
+        vf before = v_load(top + j), best = before;
+        for (intptr_t i = 0; i < rows; i++) best = v_max(best, v_load(s + i * columns + j));
+        v_store(top + j, best);
+        // A column that is masked everywhere stays finite: all weights are 0 and so is their sum.
+        vf shift = v_select(v_lt(best, v_set1(-3.4e38f)), v_set1(0.0f), best), sum = v_set1(0.0f);
+        for (intptr_t i = 0; i < rows; i++) {
+            vf e = v_exp(v_sub(v_load(s + i * columns + j), shift));
+            v_store(s + i * columns + j, e);
+            sum = v_add(sum, e);
+        }
+        vf old = v_exp(v_sub(before, shift));
+        v_store(factor + j, old);
+        v_store(total + j, v_fma(v_load(total + j), old, sum));
+    }
+}
+
+// c[i][j] *= factor[j] over rows of `columns` elements, a multiple of VW.
+void NAME(scale_columns)(float *c, intptr_t rows, intptr_t columns, const float *factor) {
+    for (intptr_t j = 0; j < columns; j += VW) {
+        vf f = v_load(factor + j);
+        for (intptr_t i = 0; i < rows; i++) v_store(c + i * columns + j, v_mul(v_load(c + i * columns + j), f));
+    }
+}

@@ -38,9 +38,19 @@ typedef enum { SN_ADD, SN_SUB, SN_MUL, SN_DIV, SN_MAX, SN_MIN, SN_POW, SN_BINARY
 // ---- the table
 typedef struct {
     const char *name;
-    int32_t mr, nr;  // rows and columns of the GEMM tile
-    // c[rows x nr] (+)= a[k][rows] * b[k][nr]
-    void (*gemm_tile)(int32_t rows, intptr_t k, const float *a, const float *b, float *c, intptr_t ldc, bool accumulate);
+    // Rows and columns of the GEMM tile; columns come in vectors of vw. Right rows that gemm_dots takes at once.
+    int32_t mr, vw, nr, dots;
+    // c[rows][vectors * vw] (+)= a[rows][k] b[k][vectors * vw]; rows <= mr, vectors <= nr / vw, row strides lda and ldc
+    void (*gemm_tile)(int32_t rows, int32_t vectors, intptr_t k, const float *a, intptr_t lda, const float *b, float *c, intptr_t ldc,
+                      bool accumulate);
+    // out[t * ldo + i] = sum(a[i][...] * b[t][...]) for i < rows (any number), t < count <= dots
+    void (*gemm_dots)(int32_t rows, int32_t count, intptr_t k, const float *a, intptr_t lda, const float *b, intptr_t ldb, float *out,
+                      intptr_t ldo);
+    // to[j][i] = from[i][j] (+ add[j][i]) for i < rows, j < columns
+    void (*transpose)(const float *from, intptr_t from_row, intptr_t rows, intptr_t columns, const float *_Nullable add, intptr_t add_row,
+                      float *to, intptr_t to_row);
+    // c[i][...] = alpha * c[i][...] + bias[i] over rows of `columns` elements, a multiple of vw
+    void (*scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, const float *_Nullable bias);
     void (*unary)(sn_unary operation, const float *x, float *y, intptr_t n);
     // a and b advance by 0 (one value for all) or 1
     void (*binary)(sn_binary operation, const float *a, intptr_t a_step, const float *b, intptr_t b_step, float *y, intptr_t n);
@@ -49,9 +59,13 @@ typedef struct {
     float (*dot)(const float *a, const float *b, intptr_t n);
     // y = exp(x * scale - max(x * scale)); returns the sum of y
     float (*softmax_exp)(const float *x, float scale, float *y, intptr_t n);
+    // Softmax of every column of s[rows][columns] (columns a multiple of vw), continued over blocks of rows: s becomes
+    // exp(s - top); top (-inf at first) rises, total adds up, factor corrects what was computed with the earlier top
+    void (*softmax_columns)(float *s, intptr_t rows, intptr_t columns, float *top, float *total, float *factor);
+    // c[i][j] *= factor[j]; columns a multiple of vw
+    void (*scale_columns)(float *c, intptr_t rows, intptr_t columns, const float *factor);
     void (*layer_norm)(const float *x, const float *_Nullable weight, const float *_Nullable bias, float epsilon, float *y, intptr_t n);
     void (*rms_norm)(const float *x, const float *_Nullable weight, float epsilon, float *y, intptr_t n);
-    // c[r][0..<columns] = activation(c + bias[column] (+ row_bias)) + residual
     void (*from_half)(const uint16_t *x, float *y, intptr_t n);
     void (*to_half)(const float *x, uint16_t *y, intptr_t n);
     void (*from_bfloat)(const uint16_t *x, float *y, intptr_t n);
@@ -70,22 +84,49 @@ const sn_kernel_table *sn_kernels_use(const sn_kernel_table *table);
 void sn_to_bfloat(const float *x, uint16_t *y, intptr_t n);
 
 // ---- GEMM
+// Applied to a product in this order: alpha, bias, activation, residual.
 typedef struct {
-    const float *_Nullable bias;      // one per column
-    const float *_Nullable row_bias;  // one per row
+    float alpha;
+    const float *_Nullable bias;      // one per column of the result
     int32_t activation;               // an sn_unary, or -1
-    const float *_Nullable residual;  // added last; row stride residual_stride
+    const float *_Nullable residual;  // row stride residual_stride
     intptr_t residual_stride;
-    float alpha;                      // scales the product before everything else
 } sn_epilogue;
-// Floats that a packed right operand of n columns and k rows takes at the chosen level.
+
+// Floats that a right operand of n columns and k rows takes in panels of nr columns, the last one as narrow as whole vectors allow.
 intptr_t sn_packed_size(intptr_t n, intptr_t k);
-// Packs B[k][n] (element k, n at b[k * k_stride + n * n_stride]) into column panels.
+// Packs B[k][n] (element k, n at b[k * k_stride + n * n_stride]) into panels: panel j of nr columns lies at packed + j * nr * k.
 void sn_pack_right(const float *b, intptr_t n, intptr_t k, intptr_t n_stride, intptr_t k_stride, float *packed);
-// C[m][n] = epilogue(A[m][k] B): A with row and element strides, B packed, C row-major with row stride ldc. Uses all threads.
-void sn_gemm_packed(intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_row, intptr_t a_step, const float *packed,
-                    float *c, intptr_t ldc, const sn_epilogue *_Nullable epilogue);
-// The same with B packed on the fly, `batch` times over with the given batch strides (in floats).
+
+// How the elements of a weight row are stored. Numbers are little-endian, scales of blocks are binary16.
+typedef enum {
+    SN_WEIGHT_F32, SN_WEIGHT_F16, SN_WEIGHT_BF16,
+    SN_WEIGHT_INT8,   // k signed bytes in -127...127; one f32 scale for the row, kept beside the rows
+    SN_WEIGHT_Q8_0,   // 32 elements in 34 bytes: scale, 32 signed bytes
+    SN_WEIGHT_Q4_0,   // 32 in 18: scale, 16 bytes of two elements minus 8
+    SN_WEIGHT_Q4_1,   // 32 in 20: scale, minimum, 16 bytes
+    SN_WEIGHT_Q5_0,   // 32 in 22: scale, fifth bits, 16 bytes
+    SN_WEIGHT_Q5_1,   // 32 in 24: scale, minimum, fifth bits, 16 bytes
+    SN_WEIGHT_Q4_K,   // 256 in 144: two scales, 8 six-bit scales and minimums, 128 bytes
+    SN_WEIGHT_Q5_K,   // 256 in 176: as Q4_K with 32 bytes of fifth bits
+    SN_WEIGHT_Q6_K,   // 256 in 210: low four bits, high two bits, 16 scales in bytes, a scale
+    SN_WEIGHT_FORMAT_COUNT
+} sn_weight_format;
+
+// The weights W[n][k] of a linear layer.
+typedef struct {
+    sn_weight_format format;
+    const void *rows;
+    intptr_t row_bytes, n, k;       // row_bytes: from one row to the next
+    const float *_Nullable scales;  // one per row, of INT8 only
+} sn_weights;
+
+// y[m][n] = epilogue(x[m][k] W^T), W being the rows of `count` matrices of equal k one after another, each read where it lies (it may
+// be mapped). F32, F16 and BF16 weights meet f32 activations here, the others as sn_linear_quantised has it. Row strides x_row and
+// y_row in floats. Uses all threads.
+void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
+               const sn_epilogue *_Nullable epilogue);
+// C = A B, `batch` times over with the given batch strides (in floats); element strides of both operands are free, C is row-major.
 void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_batch, intptr_t a_row,
                      intptr_t a_step, const float *b, intptr_t b_batch, intptr_t b_k, intptr_t b_n, float *c, intptr_t c_batch,
                      intptr_t ldc);

@@ -52,3 +52,19 @@ void rms_norm_scalar(const float *x, const float *weight, float epsilon, float *
     for (intptr_t i = 0; i < n; i++) squares += (double)x[i] * x[i];
     affine(x, weight, 0, 0, 1.0 / sqrt(squares / (double)n + epsilon), y, n);
 }
+
+void softmax_columns_scalar(float *s, intptr_t rows, intptr_t columns, float *top, float *total, float *factor) {
+    for (intptr_t j = 0; j < columns; j++) {
+        float before = top[j], sum = 0;
+        for (intptr_t i = 0; i < rows; i++) top[j] = s[i * columns + j] > top[j] ? s[i * columns + j] : top[j];
+        float shift = top[j] < -3.4e38f ? 0.0f : top[j];
+        for (intptr_t i = 0; i < rows; i++) sum += s[i * columns + j] = expf(s[i * columns + j] - shift);
+        factor[j] = expf(before - shift);
+        total[j] = total[j] * factor[j] + sum;
+    }
+}
+
+void scale_columns_scalar(float *c, intptr_t rows, intptr_t columns, const float *factor) {
+    for (intptr_t i = 0; i < rows; i++)
+        for (intptr_t j = 0; j < columns; j++) c[i * columns + j] *= factor[j];
+}

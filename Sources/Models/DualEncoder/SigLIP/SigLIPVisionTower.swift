@@ -54,9 +54,11 @@ struct AttentionPoolingHead: Sendable {
         let width = config.width, attention = weights["attention"]
         let matrix = attention.tensor("in_proj_weight", [3 * width, width]), bias = attention.tensor("in_proj_bias", [3 * width])
         let probe = weights.tensor("probe", [1, 1, width])
-        let first = Linear(weight: try matrix.sliced(0, 0..<width), bias: try bias.sliced(0, 0..<width))
+        let first = Linear(weight: try matrix.sliced(0, 0..<width), bias: try bias.sliced(0, 0..<width), precision: weights.precision)
         query = try first(probe).reshaped([1, 1, config.heads, width / config.heads]).permuted([0, 2, 1, 3])
-        joint = Linear(weight: try matrix.sliced(0, width..<3 * width), bias: try bias.sliced(0, width..<3 * width).contiguous())
+        joint = Linear(
+            weight: try matrix.sliced(0, width..<3 * width), bias: try bias.sliced(0, width..<3 * width).contiguous(),
+            precision: weights.precision)
         output = Linear(attention["out_proj"], width, width)
         norm = LayerNorm(weights["layernorm"], width, epsilon: config.epsilon)
         up = Linear(weights["mlp.fc1"], width, config.hidden)

@@ -13,7 +13,7 @@ extension Llama {
                 reason: "the tokenizer knows \(tokenizer.vocabularySize) tokens, the network \(config.vocabulary): they don't belong together")
         }
         let model = try WeightLoader.load(
-            from: folder.source, renames: gguf == nil ? .none : .llamaGGUF,
+            from: folder.source, precision: folder.precision, renames: gguf == nil ? .none : .llamaGGUF,
             ignoring: ["**.rotary_emb.inv_freq"] + (config.isTied ? ["lm_head.weight"] : []), label: "Llama"
         ) { Llama($0, config, tokenizer: tokenizer, tokenizerAbsence: absence) }
         return LoadedModel(family: "Llama", language: model)

@@ -57,7 +57,7 @@ extension DINOv2 {
             let config = try DINOv2Config(folder.requireConfig(), weights: folder)
             let defaults = try ImageTransform.shortestEdge(256, crop: 224, filter: .bicubic, statistics: ImageTransform.Statistics.imageNet)
             let transform = try folder.transform(default: defaults)
-            let model = try WeightLoader.load(from: folder.source, label: "DINOv2") {
+            let model = try WeightLoader.load(from: folder.source, precision: folder.precision, label: "DINOv2") {
                 try DINOv2($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }
             return LoadedModel(family: "DINOv2", image: model, classifier: config.classes == nil ? nil : model)

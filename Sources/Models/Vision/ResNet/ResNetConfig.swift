@@ -72,12 +72,12 @@ extension ResNet {
             guard !config.bottleneck else {
                 throw try folder.requireConfig().invalid("layer_type", expected: "basic, the only pre-activation form")
             }
-            let model = try WeightLoader.load(from: folder.source, label: "ResNet v2") {
+            let model = try WeightLoader.load(from: folder.source, precision: folder.precision, label: "ResNet v2") {
                 try ResNetV2($0, config, transform: transform, labels: labels)
             }
             return LoadedModel(family: "ResNet", image: model, classifier: config.classes == nil ? nil : model)
         }
-        let model = try WeightLoader.load(from: folder.source, label: "ResNet") {
+        let model = try WeightLoader.load(from: folder.source, precision: folder.precision, label: "ResNet") {
             try ResNet($0, config, transform: transform, labels: labels)
         }
         return LoadedModel(family: "ResNet", image: model, classifier: config.classes == nil ? nil : model)

@@ -56,7 +56,7 @@ extension ViT {
             let config = try ViTConfig(folder.requireConfig(), weights: folder)
             let transform = try folder.transform(
                 default: .squash(config.image, filter: .bilinear, statistics: ImageTransform.Statistics.half))
-            let model = try WeightLoader.load(from: folder.source, label: "ViT") {
+            let model = try WeightLoader.load(from: folder.source, precision: folder.precision, label: "ViT") {
                 try ViT($0, config, transform: transform, labels: folder.labels(config.classes ?? 0))
             }
             return LoadedModel(family: "ViT", image: model, classifier: config.classes == nil ? nil : model)

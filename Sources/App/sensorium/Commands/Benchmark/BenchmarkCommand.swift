@@ -8,7 +8,7 @@ import Tensors
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measures parts of the program; used by Benchmarks/.", shouldDisplay: false,
-        subcommands: [Encoder.self])
+        subcommands: [Encoder.self, TextTower.self, Decoding.self, Products.self])
 
     struct Encoder: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -16,6 +16,8 @@ struct BenchmarkCommand: ParsableCommand {
 
         @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
         var model: String
+
+    @OptionGroup var precision: PrecisionOption
 
         @Option(name: .long, help: "Pictures in a batch.")
         var batch = 16
@@ -34,29 +36,21 @@ struct BenchmarkCommand: ParsableCommand {
 
         func run() throws {
             if let threads { ThreadPool.limit(to: threads) }
-            let place = try ModelPlace(model)
+            let place = try ModelPlace(model, precision: precision.precision)
             guard let encoder = try place.load().image else { throw Failure(.unusable, "\(model) holds no picture tower") }
             var generator = RandomGenerator(seed: 1)
             let side = max(64, encoder.shortestUsefulSide)
             let pixels = (0..<side * side * 3).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
             let prepared = try encoder.prepare(Picture(width: side, height: side, pixels: pixels))
             let inputs = [Tensor](repeating: prepared, count: batch)
-            _ = try encoder.embed(inputs)
-            var seconds: [Double] = []
-            for _ in 0..<rounds {
-                let started = ContinuousClock.now
-                _ = try encoder.embed(inputs)
-                let spent = started.duration(to: .now).components
-                seconds.append(Double(spent.seconds) + Double(spent.attoseconds) * 1e-18)
-            }
-            seconds.sort()
+            let middle = try BenchmarkClock.median(of: rounds) { _ = try encoder.embed(inputs) }
             var line = JSONLine()
             line.add("model", place.name)
             line.add("batch", batch)
             line.add("threads", ThreadPool.threadCount)
             line.add("rounds", rounds)
-            line.add("median_seconds", seconds[rounds / 2])
-            line.add("pictures_per_second", Double(batch) / seconds[rounds / 2])
+            line.add("median_seconds", middle)
+            line.add("pictures_per_second", Double(batch) / middle)
             Console.standard.line(line.text)
         }
     }

@@ -1,0 +1,47 @@
+import CKernels
+
+/// The weights of a linear layer, `[out, in]`: the rows of one or several stored matrices, read where they lie. A matrix of a
+/// memory-mapped checkpoint stays in its file, shared with other processes.
+public struct WeightMatrix: Sendable {
+    public let rows: Int
+    public let columns: Int
+    private let parts: [StoredRows]
+
+    /// - Precondition: `matrix` is `[out, in]`.
+    public init(_ matrix: Tensor) { self.init([StoredRows(matrix)]) }
+
+    /// Matrices of equal width, their rows one after another.
+    public init(_ parts: [StoredRows]) {
+        precondition(!parts.isEmpty && parts.allSatisfy { $0.columns == parts[0].columns }, "parts of one width")
+        (self.parts, columns) = (parts, parts[0].columns)
+        rows = parts.reduce(0) { $0 + $1.rows }
+    }
+
+    /// `activation(x W^T + bias) + residual` for `x` `[..., in]`.
+    public func apply(
+        _ x: Tensor, bias: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil
+    ) throws(TensorError) -> Tensor {
+        guard x.rank > 0, x.dim(-1) == columns else {
+            throw .shape(operation: "linear", shapes: [x.shape, [rows, columns]], expected: "a last axis of \(columns)")
+        }
+        let shape = Array(x.shape.dropLast()) + [rows]
+        if let bias, bias.shape != [rows] { throw .shape(operation: "linear bias", shapes: [bias.shape], expected: "[\(rows)]") }
+        if let residual, residual.shape != shape {
+            throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape")
+        }
+        let source = x.asType(.f32).contiguous(), m = columns == 0 ? 0 : source.count / columns
+        let biasValues = bias?.asType(.f32).contiguous(), added = residual?.asType(.f32).contiguous()
+        return Tensor.makeFloats(shape) { out in
+            var epilogue = sn_epilogue(alpha: 1, bias: nil, activation: -1, residual: nil, residual_stride: rows)
+            if let biasValues { epilogue.bias = UnsafePointer(biasValues.floatPointer) }
+            if let activation { epilogue.activation = Int32(bitPattern: activation.kernel.rawValue) }
+            if let added { epilogue.residual = UnsafePointer(added.floatPointer) }
+            withExtendedLifetime((biasValues, added, source, parts)) {
+                withUnsafeTemporaryAllocation(of: sn_weights.self, capacity: parts.count) { list in
+                    for (place, part) in parts.enumerated() { list.initializeElement(at: place, to: part.weights) }
+                    sn_linear(m, source.floatPointer, columns, list.baseAddress!, parts.count, out, rows, &epilogue)
+                }
+            }
+        }
+    }
+}
