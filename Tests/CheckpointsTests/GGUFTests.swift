@@ -131,7 +131,9 @@ struct GGUFBytes {
         for row in [Int32(2), -1] { #expect(throws: TensorError.self) { try rows.gathered(Tensor([row], [1])) } }
         #expect(try file.rows("half") == nil && file.rows("future") == nil && file.rows("plain")?.format == .f32)
         // A loader hands them on and counts them as used; what a rename changes has no rows.
-        let loaded = try WeightLoader.load(from: file, renames: [.rename("blocks", to: "a.weight"), .transpose("plain")], ignoring: ["half", "future"], label: "rows") {
+        let loaded = try WeightLoader.load(
+            from: file, renames: [.rename("blocks", to: "a.weight"), .transpose("plain")], ignoring: ["half", "future"], label: "rows"
+        ) {
             weights in
             #expect(weights.storedRows("plain", [3, 2]) == nil && weights.storedRows("a.weight", [2, 33]) == nil)
             _ = weights.tensor("plain", [3, 2])
@@ -152,10 +154,24 @@ struct GGUFBytes {
         ("text length", "bytes are expected", { made { $0.value("a", 8) { $0.add(UInt64(1) << 62) } } }),
         ("list length", "can't lie in", { made { $0.list("a", 0, 1 << 60) { $0.add(UInt64(0)) } } }),
         ("texts", "can't lie in", { made { $0.list("a", 8, 1 << 20) { for _ in 0..<100 { $0.add("") } } } }),
-        ("deep", "nested deeper", {
-            made { file in file.list("a", 9, 1) { inner in for _ in 0..<5 { inner.add(UInt32(9)); inner.add(UInt64(1)) }; inner.bytes += [UInt8](repeating: 0, count: 64) } }
-        }),
-        ("twice", "stands there twice", { made(values: 2) { $0.value("a", 0) { $0.add(UInt8(1)) }; $0.value("a", 0) { $0.add(UInt8(1)) } } }),
+        (
+            "deep", "nested deeper",
+            {
+                made { file in
+                    file.list("a", 9, 1) { inner in
+                        for _ in 0..<5 { inner.add(UInt32(9)); inner.add(UInt64(1)) }; inner.bytes += [UInt8](repeating: 0, count: 64)
+                    }
+                }
+            }
+        ),
+        (
+            "twice", "stands there twice",
+            {
+                made(values: 2) {
+                    $0.value("a", 0) { $0.add(UInt8(1)) }; $0.value("a", 0) { $0.add(UInt8(1)) }
+                }
+            }
+        ),
         ("alignment", "general.alignment", { made { $0.value("general.alignment", 4) { $0.add(UInt32(48)) } } }),
         ("no alignment", "general.alignment", { made { $0.value("general.alignment", 8) { $0.add("32") } } }),
         ("axes", "axes", { tensors { $0.tensor("t", [UInt64](repeating: 1, count: 9), 0, at: 0) } }),
@@ -165,8 +181,22 @@ struct GGUFBytes {
         ("offset", "reaches beyond", { tensors { $0.tensor("t", [4], 0, at: 1 << 40) } }),
         ("unaligned", "isn't a multiple", { tensors { $0.tensor("t", [4], 0, at: 4) } }),
         ("blocks", "no whole number", { tensors { $0.tensor("t", [31, 2], 8, at: 0) } }),
-        ("names", "two tensors have one name", { tensors(2) { $0.tensor("t", [4], 0, at: 0); $0.tensor("t", [4], 0, at: 32) } }),
-        ("overlap", "overlap", { tensors(2) { $0.tensor("t", [16], 0, at: 0); $0.tensor("u", [4], 0, at: 32) } }),
+        (
+            "names", "two tensors have one name",
+            {
+                tensors(2) {
+                    $0.tensor("t", [4], 0, at: 0); $0.tensor("t", [4], 0, at: 32)
+                }
+            }
+        ),
+        (
+            "overlap", "overlap",
+            {
+                tensors(2) {
+                    $0.tensor("t", [16], 0, at: 0); $0.tensor("u", [4], 0, at: 32)
+                }
+            }
+        ),
         ("long name", "a name of", { tensors { $0.tensor(String(repeating: "n", count: 5000), [4], 0, at: 0) } }),
     ]
 
@@ -192,7 +222,10 @@ struct GGUFBytes {
 
     @Test func whatIsEmptyIsFine() throws {
         #expect(try open(GGUFBytes(version: 2, tensors: 0, values: 0).bytes).entries.isEmpty)
-        let file = try open(Self.tensors(2) { $0.tensor("none", [0, 5], 0, at: 0); $0.tensor("scalar", [], 0, at: 0) })
+        let file = try open(
+            Self.tensors(2) {
+                $0.tensor("none", [0, 5], 0, at: 0); $0.tensor("scalar", [], 0, at: 0)
+            })
         #expect(try file.tensor("none").shape == [5, 0] && file.tensor("scalar").floats() == [0])
     }
 

@@ -9,7 +9,9 @@ import Testing
 @Suite struct CacheTests {
     static let goldens = try! Golden.all(of: Catalog.all).filter { $0.has("token_logits") }
 
-    private func model(_ golden: Golden) throws -> any LanguageModel { try #require(try Catalog.load(path: golden.path, precision: golden.precision).language) }
+    private func model(_ golden: Golden) throws -> any LanguageModel {
+        try #require(try Catalog.load(path: golden.path, precision: golden.precision).language)
+    }
 
     @Test(arguments: goldens, [[1], [7, 1, 5], [19, 1]]) func piecesEqualTheWhole(_ golden: Golden, pieces: [Int]) throws {
         let model = try model(golden), ids = try golden.tensor("token_ids"), length = ids.dim(1)

@@ -54,7 +54,8 @@ import Testing
             let text = try #require(prompt.string), ids = try Self.stored.tensor("prompt.\(index)")
             #expect(try #require(Self.model.tokenizer).encode(text).ids.map(Int.init) == ids.ints(), "\(text)")
             let logits = try Self.model.logits(ids: ids.reshaped([1, ids.count])).selected(0, 0)
-            let sample = try logits.gathered(Tensor(stride(from: 0, to: logits.dim(1), by: every).map(Int64.init), [logits.dim(1) / every]), axis: 1)
+            let sample = try logits.gathered(
+                Tensor(stride(from: 0, to: logits.dim(1), by: every).map(Int64.init), [logits.dim(1) / every]), axis: 1)
             let difference = TensorDifference(sample, try Self.stored.tensor("logits.\(index)"))
             #expect(difference.isWithin(2e-3), "logits after \(text): \(difference)")
             print("SmolLM2, logits after \(text.debugDescription): worst difference from transformers \(difference.worst)")

@@ -63,7 +63,8 @@ struct GenerateCommand: ParsableCommand {
         guard !quiet else { return }
         console.error(
             "prompt: \(NumberText.grouped(output.prompt.count)) tokens at \(Self.rate(output.prompt.count, output.promptTime)) a second; "
-                + "then \(NumberText.grouped(output.tokens.count)) at \(Self.rate(output.steps, output.generationTime)) (\(Self.reason(output.ending)))")
+                + "then \(NumberText.grouped(output.tokens.count)) at \(Self.rate(output.steps, output.generationTime)) (\(Self.reason(output.ending)))"
+        )
     }
 
     private static func reason(_ ending: TextGenerator.Ending) -> String {
