@@ -6,7 +6,7 @@ TEST_BUILD := .build/testing
 SENSORIUM := $(BUILD)/release/sensorium
 PREFIX ?= /usr/local
 # Real weights that the demo and the tests use. `make test WEIGHTS=` does without; the tests that want them then say so.
-WEIGHTS ?= dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
+WEIGHTS ?= dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
 DEMO_WEIGHTS ?= dinov2-small
 BENCH_WEIGHTS ?= dinov2-small clip-vit-b16-vision smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt
 

@@ -45,6 +45,9 @@ public struct Golden: Sendable, CustomStringConvertible {
     /// Prefix of the stored pictures' keys that our transform follows: open_clip's own crop differs from transformers'.
     public var prefix: String { has("open_clip_image_embeds") ? "open_clip_" : "" }
 
+    /// The precision in which a model computes what the reference does: products with quantised weights would round activations.
+    public var precision: WeightFormat? { path.hasSuffix(".gguf") ? .f32 : nil }
+
     public func has(_ key: String) -> Bool { file.entry(key) != nil }
     public func tensor(_ key: String) throws -> Tensor { try file.tensor(key) }
 

@@ -9,7 +9,9 @@ import Testing
 @Suite struct CacheTests {
     static let goldens = try! Golden.all(of: Catalog.all).filter { $0.has("token_logits") }
 
-    private func model(_ golden: Golden) throws -> any LanguageModel { try #require(try Catalog.load(path: golden.path).language) }
+    private func model(_ golden: Golden) throws -> any LanguageModel {
+        try #require(try Catalog.load(path: golden.path, precision: golden.precision).language)
+    }
 
     @Test(arguments: goldens, [[1], [7, 1, 5], [19, 1]]) func piecesEqualTheWhole(_ golden: Golden, pieces: [Int]) throws {
         let model = try model(golden), ids = try golden.tensor("token_ids"), length = ids.dim(1)
@@ -29,6 +31,17 @@ import Testing
         let alone = try model.logits(ids: ids.sliced(0, 1..<2))
         let difference = TensorDifference(alone, try whole.sliced(0, 1..<2))
         #expect(difference.isWithin(5e-5), "\(golden): \(difference)")
+    }
+
+    /// Rounded activations may round another way in a product of another size, which a near tie then shows.
+    @Test(arguments: goldens) func piecesOfStoredWeights(_ golden: Golden) throws {
+        let model = try #require(try Catalog.load(path: golden.path).language), ids = try golden.tensor("token_ids").sliced(0, 0..<1)
+        let whole = try model.logits(ids: ids).selected(0, 0)
+        var cache = model.makeCache(batch: 1, capacity: 4)
+        for (place, id) in ids.ints().enumerated() {
+            let difference = TensorDifference(try model.nextLogits([Int32(id)], cache: &cache), try whole.selected(0, place))
+            #expect(difference.isWithin(0.1), "\(golden) at \(place): \(difference)")
+        }
     }
 
     @Test func aTruncatedCacheForgets() throws {

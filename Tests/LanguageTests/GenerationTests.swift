@@ -42,7 +42,9 @@ import Testing
                 return true
             }
             // Random bytes rarely form characters; what does is never cut.
-            #expect(pieces.joined().unicodeScalars.filter { $0 != "\u{FFFD}" } == generator.text(output).unicodeScalars.filter { $0 != "\u{FFFD}" })
+            #expect(
+                pieces.joined().unicodeScalars.filter { $0 != "\u{FFFD}" }
+                    == generator.text(output).unicodeScalars.filter { $0 != "\u{FFFD}" })
         }
     }
 
@@ -58,7 +60,8 @@ import Testing
     @Test func endsWhereItMust() throws {
         let generator = try generator()
         let long = try generator.generate("a", limit: 10_000, sampler: TokenSampler(temperature: 1, seed: 5))
-        #expect(long.ending == .context && long.prompt.count + long.tokens.count == generator.model.contextLength + 1 || long.ending == .end)
+        #expect(
+            long.ending == .context && long.prompt.count + long.tokens.count == generator.model.contextLength + 1 || long.ending == .end)
         var calls = 0
         let stopped = try generator.generate("a", limit: 30) { _ in
             calls += 1

@@ -51,7 +51,9 @@ import Testing
 
     @Test func uselessRequestsAreErrors() throws {
         let model = try #require(try Catalog.load(path: Self.golden.path).language)
-        for (ids, context, stride) in [([5], 16, 16), ([], 16, 16), ([5, 6, 7], 1, 1), ([5, 6, 7], 16, 0), ([5, 6, 7], 16, 17), ([5, 6], 65, 1)]
+        for (ids, context, stride) in [
+            ([5], 16, 16), ([], 16, 16), ([5, 6, 7], 1, 1), ([5, 6, 7], 16, 0), ([5, 6, 7], 16, 17), ([5, 6], 65, 1),
+        ]
             as [([Int32], Int, Int)]
         {
             #expect(throws: Perplexity.Failure.self) { try Perplexity(of: ids, model: model, context: context, stride: stride) }

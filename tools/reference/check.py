@@ -75,6 +75,8 @@ def main():
     for golden in sorted((ROOT / "Sources" / "Models").glob("*/*/golden/*/golden.safetensors")):
         folder = golden.parent
         arrays, notes = read(golden)
+        if folder.name == "gguf_mixed":
+            continue  # transformers doesn't read rope_freqs.weight
         if "token_logits" in arrays:
             results = language_model(folder, arrays)
         elif notes["reference"].startswith("transformers."):

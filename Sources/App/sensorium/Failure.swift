@@ -1,9 +1,11 @@
 import Catalog
 import Checkpoints
+import Evaluation
 import Imaging
 import ModelKit
 import PictureLibrary
 import Tensors
+import Tokenizers
 import VectorIndex
 
 /// What ends a command: a line for the user and the status of the program.
@@ -28,6 +30,8 @@ struct Failure: Error {
         case let error as CheckpointError: self.init(Self.status(of: error), error.description)
         case let error as RoleError: self.init(.unusable, error.description)
         case let error as IndexError: self.init(Self.status(of: error), error.description)
+        case let error as Perplexity.Failure: self.init(.usage, error.description)
+        case let error as TokenizerError: self.init(.unusable, error.description)
         case let error as TensorError: self.init(.unusable, error.description)
         default: return nil
         }

@@ -58,7 +58,9 @@ public struct KeyValueCache: Sendable {
     /// Adds the new tokens' keys and values `[batch, tokens, heads, width]` of a layer behind those seen; `reserve` made the room.
     /// - Returns: all of the layer's keys and values, `[batch, heads, seen + tokens, width]`. They must be let go before the next
     ///   tokens come, which would have to copy the cache otherwise.
-    public mutating func append(layer: Int, keys newKeys: Tensor, values newValues: Tensor) throws(TensorError) -> (
+    public mutating func append(
+        layer: Int, keys newKeys: Tensor, values newValues: Tensor
+    ) throws(TensorError) -> (
         keys: Tensor, values: Tensor
     ) {
         let end = count + newKeys.dim(1)

@@ -78,7 +78,9 @@ public struct RotaryEmbedding: Sendable {
             angles.withElements(Float.self) { table in
                 Tensor.makeFloats(x.shape) { out in
                     guard let first = source.baseAddress, let turns = table.baseAddress else { return }
-                    let (input, turn, output) = (Rows(UnsafeMutablePointer(mutating: first)), Rows(UnsafeMutablePointer(mutating: turns)), Rows(out))
+                    let (input, turn, output) = (
+                        Rows(UnsafeMutablePointer(mutating: first)), Rows(UnsafeMutablePointer(mutating: turns)), Rows(out)
+                    )
                     ThreadPool.parallelFor(x.dim(0) * tokens, grain: 16) { range in
                         for token in range {
                             let cosines = turn.floats + token % tokens * 2 * pairs

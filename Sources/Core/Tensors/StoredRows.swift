@@ -121,7 +121,9 @@ public struct StoredRows: Sendable {
     /// All rows as f32 `[rows, columns]`.
     public func floats() -> Tensor {
         Tensor.makeFloats([rows, columns]) { out in
-            if rows * columns > 0 { sn_dequantize_rows(format.kernel, pointer, rowBytes, rows, columns, scales.map { UnsafePointer($0.floatPointer) }, out) }
+            if rows * columns > 0 {
+                sn_dequantize_rows(format.kernel, pointer, rowBytes, rows, columns, scales.map { UnsafePointer($0.floatPointer) }, out)
+            }
         }
     }
 
@@ -135,7 +137,9 @@ public struct StoredRows: Sendable {
         return Tensor.makeFloats(indices.shape + [columns]) { out in
             guard columns > 0 else { return }
             for (place, row) in wanted.enumerated() {
-                sn_dequantize_rows(format.kernel, pointer + row * rowBytes, rowBytes, 1, columns, scales.map { UnsafePointer($0.floatPointer + row) }, out + place * columns)
+                sn_dequantize_rows(
+                    format.kernel, pointer + row * rowBytes, rowBytes, 1, columns, scales.map { UnsafePointer($0.floatPointer + row) },
+                    out + place * columns)
             }
         }
     }

@@ -61,7 +61,9 @@ extension Tokenizer {
         decoder = .byteLevel
         func id(_ value: Int?, _ field: String) throws(TokenizerError) -> Int32? {
             guard let value else { return nil }
-            guard parts.tokens.indices.contains(value) else { throw TokenizerError(file: file, field: field, "\(value); there are \(count) tokens") }
+            guard parts.tokens.indices.contains(value) else {
+                throw TokenizerError(file: file, field: field, "\(value); there are \(count) tokens")
+            }
             return Int32(value)
         }
         specialTokens.beginning = try id(parts.beginning, "beginning token")

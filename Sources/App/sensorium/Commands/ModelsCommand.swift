@@ -94,7 +94,7 @@ extension ModelsCommand {
         static let configuration = CommandConfiguration(
             commandName: "inspect", abstract: "Prints names, shapes and types of a checkpoint's tensors.",
             discussion: """
-                Reads safetensors, PyTorch archives, .npy, .npz, ONNX and sharded folders. Nothing in a file is executed.
+                Reads safetensors, PyTorch archives, .npy, .npz, ONNX, GGUF and sharded folders. Nothing in a file is executed.
 
                 EXAMPLES
                   sensorium models inspect model.safetensors

