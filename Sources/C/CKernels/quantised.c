@@ -65,6 +65,20 @@ typedef struct {
     float sums[BLOCK_ROWS * BLOCK_TOKENS];  // [row of W][token]
 } block_scratch;
 
+// Part `part` of `parts` of the next tile's bytes, and the places where this tile's results for some tokens will go: both come from
+// memory while the present tile is multiplied.
+static void fetch_ahead(const linear_job *job, const quant_unpack_job *now, intptr_t row, intptr_t part, intptr_t parts, intptr_t t,
+                        intptr_t tokens) {
+    const sn_weights *w = job->w;
+    intptr_t rows = minimum(job->kernels->rows, w->n - row - job->kernels->rows), block = sn_weight_block_length(w->format);
+    intptr_t bytes = (now->k + block - 1) / block * sn_weight_block_bytes(w->format), lines = bytes / 64 + 1;
+    const uint8_t *next = (const uint8_t *)now->rows + job->kernels->rows * w->row_bytes;
+    for (intptr_t i = 0; i < rows; i++)
+        for (intptr_t line = lines * part / parts; line < lines * (part + 1) / parts; line++)
+            __builtin_prefetch(next + i * w->row_bytes + line * 64, 0, 2);
+    for (intptr_t i = t; i < minimum(t + tokens, job->m); i++) __builtin_prefetch(job->y + i * job->y_row + row, 1, 3);
+}
+
 // A chunk of k of the rows of one tile times all panels of the block of tokens.
 static void multiply_chunk(const linear_job *job, block_scratch *s, intptr_t row, intptr_t k0, intptr_t kc, intptr_t t0, intptr_t t1,
                            float *sums) {
@@ -76,9 +90,12 @@ static void multiply_chunk(const linear_job *job, block_scratch *s, intptr_t row
     f->unpack(&unpack);
     quant_tile_job tile = {.shape = job->shape, .words = (kc * job->element_bytes + 3) / 4, .w = s->tile, .w_scale = s->scale,
                            .w_term = s->term, .ldc = BLOCK_TOKENS};
-    intptr_t group = job->shape.group ? k0 / job->shape.group : 0;
+    intptr_t group = job->shape.group ? k0 / job->shape.group : 0, part = 0;
+    intptr_t parts = (t1 - t0 + 2 * f->lanes - 1) / (2 * f->lanes);
+    bool last = k0 + kc == w->k;
     for (intptr_t t = t0; t < t1; t += tile.panel) {
         tile.panel = panel_at(job, t);
+        fetch_ahead(job, &unpack, row, part++, parts, t, last ? tile.panel : 0);
         tile.x = job->bytes + (t * job->padded_k + k0 * tile.panel) * job->element_bytes;
         tile.x_scale = job->scale + t * job->groups + group * tile.panel;
         tile.x_term = job->term + t * job->groups + group * tile.panel;
