@@ -164,8 +164,8 @@ import Testing
         f.scale_columns(&a, rows, width, factor)
         plain.scale_columns(&b, rows, width, factor)
         let bias = values(rows, seed: 4)
-        f.scale_rows(&a, rows, width, 0.5, bias)
-        plain.scale_rows(&b, rows, width, 0.5, bias)
+        f.scale_rows(&a, rows, width, 0.5, bias, bias)
+        plain.scale_rows(&b, rows, width, 0.5, bias, bias)
         check(a, b, tolerance: 1e-6, "scaled rows and columns")
     }
 }

@@ -170,17 +170,19 @@ struct StoredWeights {
         let n = 53, k = 160, stored = StoredWeights(normal(n * k, seed: 1), n: n, k: k, as: format)
         for m in [2, 35] {
             let x = activations(m * k, seed: 3), plain = stored.product(x, m: m)
-            let bias = normal(n, seed: 4), residual = normal(m * (n + 3), seed: 6)
+            let bias = normal(n, seed: 4), scale = normal(n, seed: 5), residual = normal(m * (n + 3), seed: 6)
             let y = bias.withUnsafeBufferPointer { bias in
-                residual.withUnsafeBufferPointer { residual in
-                    var e = sn_epilogue(
-                        alpha: 0.5, bias: bias.baseAddress, activation: Int32(SN_RELU.rawValue), residual: residual.baseAddress,
-                        residual_stride: n + 3)
-                    return stored.product(x, m: m, epilogue: &e)
+                scale.withUnsafeBufferPointer { scale in
+                    residual.withUnsafeBufferPointer { residual in
+                        var e = sn_epilogue(
+                            alpha: 0.5, bias: bias.baseAddress, scale: scale.baseAddress, activation: Int32(SN_RELU.rawValue),
+                            residual: residual.baseAddress, residual_stride: n + 3)
+                        return stored.product(x, m: m, epilogue: &e)
+                    }
                 }
             }
             for i in 0..<m * n {
-                let expected = max(plain[i] * 0.5 + bias[i % n], 0) + residual[i / n * (n + 3) + i % n]
+                let expected = max((plain[i] * 0.5 + bias[i % n]) * scale[i % n], 0) + residual[i / n * (n + 3) + i % n]
                 #expect(abs(y[i] - expected) <= 1e-5 * max(1, abs(expected)))
             }
         }

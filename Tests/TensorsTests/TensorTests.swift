@@ -43,10 +43,32 @@ import Testing
             let exact = (0..<k).reduce(0.0) { $0 + Double(x[i * k + $1]) * Double(y[j * k + $1]) }
             #expect(abs(Double(try plain.selected(0, i).selected(0, j).scalar) - exact) < 1e-3)
         }
-        let expected = try (plain + bias).activated(.gelu) + residual
-        let fused = try packed.apply(a, bias: bias, activation: .gelu, residual: residual)
+        let scale = Tensor.randomNormal([n], using: &generator)
+        let expected = try ((plain + bias) * scale).activated(.gelu) + residual
+        let fused = try packed.apply(a, bias: bias, scale: scale, activation: .gelu, residual: residual)
         let worst = zip(fused.floats(), expected.floats()).map { abs($0 - $1) }.max() ?? 0
         #expect(worst < 1e-3)
+    }
+
+    /// Every way that a product takes: dot products, panels of one and two vectors, rows read in place, copied (the width 1024) and
+    /// widened; several matrices and some of their rows.
+    @Test(arguments: [DType.f32, .f16, .bf16]) func storedMatrices(_ type: DType) throws {
+        var generator = RandomGenerator(seed: 12)
+        for k in [1, 37, 300, 1024] {
+            let first = Tensor.randomNormal([60, k], using: &generator).asType(type)
+            let second = Tensor.randomNormal([43, k], using: &generator).asType(type)
+            let matrix = WeightMatrix([StoredRows(first), StoredRows(second)])
+            let whole = try Tensor.concatenated([first.asType(.f32), second.asType(.f32)])
+            for m in [1, 5, 12, 13, 17, 33, 46, 197] {
+                let x = Tensor.randomNormal([m, k], using: &generator)
+                for range in [0..<103, 7..<103, 61..<80] {
+                    let expected = try x.matmul(whole.sliced(0, range).transposed())
+                    let found = try matrix.sliced(range).apply(x)
+                    let worst = zip(found.floats(), expected.floats()).map { abs($0 - $1) }.max() ?? 0
+                    #expect(worst < 1e-3, "\(type), \(m) x \(range) x \(k)")
+                }
+            }
+        }
     }
 
     @Test func resultsDoNotDependOnThreads() throws {

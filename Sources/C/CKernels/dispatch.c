@@ -8,7 +8,7 @@
     void gemm_tile_##LEVEL(int32_t, int32_t, intptr_t, const float *, intptr_t, const float *, float *, intptr_t, bool);        \
     void gemm_dots_##LEVEL(int32_t, int32_t, intptr_t, const float *, intptr_t, const float *, intptr_t, float *, intptr_t);    \
     void transpose_##LEVEL(const float *, intptr_t, intptr_t, intptr_t, const float *, intptr_t, float *, intptr_t);            \
-    void scale_rows_##LEVEL(float *, intptr_t, intptr_t, float, const float *);                                                 \
+    void scale_rows_##LEVEL(float *, intptr_t, intptr_t, float, const float *, const float *);                                  \
     void unary_##LEVEL(sn_unary, const float *, float *, intptr_t);                                                             \
     void binary_##LEVEL(sn_binary, const float *, intptr_t, const float *, intptr_t, float *, intptr_t);                        \
     float sum_##LEVEL(const float *, intptr_t);                                                                                 \

@@ -146,7 +146,8 @@ static void finish_turned(const linear_job *job, const row_group *g, float *c, i
     const sn_epilogue *e = job->epilogue;
     const float *residual = NULL;
     if (e) {
-        if (e->bias || e->alpha != 1.0f) job->f->scale_rows(c, g->rows, width, e->alpha, e->bias ? e->bias + g->column : NULL);
+        if (e->bias || e->scale || e->alpha != 1.0f)
+            job->f->scale_rows(c, g->rows, width, e->alpha, e->bias ? e->bias + g->column : NULL, e->scale ? e->scale + g->column : NULL);
         if (e->activation >= 0) job->f->unary((sn_unary)e->activation, c, c, g->rows * width);
         if (e->residual) residual = e->residual + input * e->residual_stride + g->column;
     }
@@ -176,6 +177,7 @@ static void finish_dots(const linear_job *job, const row_group *g, intptr_t from
     for (intptr_t t = 0; e && t < count; t++) {
         if (e->alpha != 1.0f) f->binary(SN_MUL, out + t * rows, 1, &e->alpha, 0, out + t * rows, rows);
         if (e->bias) f->binary(SN_ADD, out + t * rows, 1, e->bias + g->column, 1, out + t * rows, rows);
+        if (e->scale) f->binary(SN_MUL, out + t * rows, 1, e->scale + g->column, 1, out + t * rows, rows);
     }
     if (e && e->activation >= 0) f->unary((sn_unary)e->activation, out, out, count * rows);
     for (intptr_t t = 0; t < count; t++) {
@@ -298,6 +300,7 @@ void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *par
         static _Thread_local sn_epilogue rest;
         rest = *epilogue;
         if (rest.bias) rest.bias += columns;
+        if (rest.scale) rest.scale += columns;
         if (rest.residual) rest.residual += columns;
         epilogue = &rest;
     }

@@ -112,6 +112,7 @@ static void finish_row(const linear_job *job, float *sums, intptr_t row, intptr_
     if (scale != 1.0f) f->binary(SN_MUL, sums, 1, &scale, 0, sums, tokens);
     if (!e) return;
     if (e->bias) f->binary(SN_ADD, sums, 1, e->bias + row, 0, sums, tokens);
+    if (e->scale) f->binary(SN_MUL, sums, 1, e->scale + row, 0, sums, tokens);
     if (e->activation >= 0) f->unary((sn_unary)e->activation, sums, sums, tokens);
 }
 
@@ -170,6 +171,7 @@ static void finish_columns(const sn_epilogue *e, float *y, intptr_t token, intpt
     const sn_kernel_table *f = sn_kernels();
     if (e->alpha != 1.0f) f->binary(SN_MUL, y, 1, &e->alpha, 0, y, n);
     if (e->bias) f->binary(SN_ADD, y, 1, e->bias + column, 1, y, n);
+    if (e->scale) f->binary(SN_MUL, y, 1, e->scale + column, 1, y, n);
     if (e->activation >= 0) f->unary((sn_unary)e->activation, y, y, n);
     if (e->residual) f->binary(SN_ADD, y, 1, e->residual + token * e->residual_stride + column, 1, y, n);
 }

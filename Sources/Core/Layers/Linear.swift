@@ -33,8 +33,10 @@ public struct Linear: Sendable {
         Linear(matrix: matrix.sliced(range), bias: try bias.map { (bias: Tensor) throws(TensorError) in try bias.sliced(0, range) })
     }
 
-    /// `[..., input] -> [..., output]`: `activation(x W^T + b) + residual`.
-    public func callAsFunction(_ x: Tensor, activation: Activation? = nil, residual: Tensor? = nil) throws(TensorError) -> Tensor {
-        try matrix.apply(x, bias: bias, activation: activation, residual: residual)
+    /// `[..., input] -> [..., output]`: `activation((x W^T + b) scale) + residual`; `scale` `[output]`.
+    public func callAsFunction(
+        _ x: Tensor, scale: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil
+    ) throws(TensorError) -> Tensor {
+        try matrix.apply(x, bias: bias, scale: scale, activation: activation, residual: residual)
     }
 }

@@ -23,26 +23,27 @@ public struct SelfAttention: Sendable {
         self.width = width
     }
 
-    /// `[batch, tokens, width]`; `mask` broadcasts to `[batch, heads, tokens, tokens]`, added to the scores (or bool: keep).
+    /// `[batch, tokens, width]`; `mask` broadcasts to `[batch, heads, tokens, tokens]`, added to the scores (or bool: keep). `scale` `[width]`
+    /// multiplies the output before the residual is added.
     public func callAsFunction(
-        _ x: Tensor, mask: Tensor? = nil, causal: Bool = false, residual: Tensor? = nil
+        _ x: Tensor, mask: Tensor? = nil, causal: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil
     ) throws(TensorError) -> Tensor {
         let (batch, tokens) = (x.dim(0), x.dim(1))
         let parts = try joint(x).reshaped([batch, tokens, 3, heads, width / heads]).permuted([2, 0, 3, 1, 4])
         let mixed = try Tensor.attention(  // [batch, tokens, heads, width / heads]
             queries: parts.selected(0, 0), keys: parts.selected(0, 1), values: parts.selected(0, 2), mask: mask, causal: causal)
-        return try output(mixed.reshaped([batch, tokens, width]), residual: residual)
+        return try output(mixed.reshaped([batch, tokens, width]), scale: scale, residual: residual)
     }
 
     /// The output for some tokens alone, `selected` `[batch, chosen, width]` out of `x` `[batch, tokens, width]`; `mask` broadcasts to
     /// `[batch, heads, chosen, tokens]`.
     public func callAsFunction(
-        selected: Tensor, of x: Tensor, mask: Tensor?, residual: Tensor? = nil
+        selected: Tensor, of x: Tensor, mask: Tensor?, scale: Tensor? = nil, residual: Tensor? = nil
     ) throws(TensorError) -> Tensor {
         let (batch, tokens, chosen) = (x.dim(0), x.dim(1), selected.dim(1))
         let queries = try query(selected).reshaped([batch, chosen, heads, width / heads]).permuted([0, 2, 1, 3])
         let parts = try keysAndValues(x).reshaped([batch, tokens, 2, heads, width / heads]).permuted([2, 0, 3, 1, 4])
         let mixed = try Tensor.attention(queries: queries, keys: parts.selected(0, 0), values: parts.selected(0, 1), mask: mask)
-        return try output(mixed.reshaped([batch, chosen, width]), residual: residual)
+        return try output(mixed.reshaped([batch, chosen, width]), scale: scale, residual: residual)
     }
 }

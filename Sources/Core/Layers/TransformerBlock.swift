@@ -76,26 +76,27 @@ public struct TransformerBlock: Sendable {
 
     /// `[batch, tokens, width]`
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, causal: Bool = false) throws(TensorError) -> Tensor {
-        try apply(x) { (inner, residual) throws(TensorError) in try attention(inner, mask: mask, causal: causal, residual: residual) }
+        try apply(x) { (inner, residual) throws(TensorError) in
+            try attention(inner, mask: mask, causal: causal, scale: firstScale, residual: residual)
+        }
     }
 
     /// The output for the tokens `selected` `[batch, chosen, width]` of `x` alone; `mask` broadcasts to `[batch, heads, chosen, tokens]`.
     public func callAsFunction(selected: Tensor, of x: Tensor, mask: Tensor?) throws(TensorError) -> Tensor {
         let all = try config.norm == .before ? firstNorm(x) : x
         return try apply(selected) { (inner, residual) throws(TensorError) in
-            try attention(selected: inner, of: all, mask: mask, residual: residual)
+            try attention(selected: inner, of: all, mask: mask, scale: firstScale, residual: residual)
         }
     }
 
-    /// `mix` is the attention of normed tokens, plus a residual where one is given.
-    private func apply(_ x: Tensor, _ mix: (Tensor, Tensor?) throws(TensorError) -> Tensor) throws(TensorError) -> Tensor {
+    /// `mix` is the attention of normed tokens, plus a residual.
+    private func apply(_ x: Tensor, _ mix: (Tensor, Tensor) throws(TensorError) -> Tensor) throws(TensorError) -> Tensor {
         if config.norm == .after {
             let y = try firstNorm(mix(x, x))
             return try secondNorm(down(up(y, activation: config.activation), residual: y))
         }
-        let y = if let firstScale { try x + mix(firstNorm(x), nil) * firstScale } else { try mix(firstNorm(x), x) }
-        let inner = try feedForward(secondNorm(y))
-        return if let secondScale { try y + down(inner) * secondScale } else { try down(inner, residual: y) }
+        let y = try mix(firstNorm(x), x)
+        return try down(feedForward(secondNorm(y)), scale: secondScale, residual: y)
     }
 
     private func feedForward(_ x: Tensor) throws(TensorError) -> Tensor {

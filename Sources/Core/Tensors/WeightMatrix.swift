@@ -28,26 +28,30 @@ public struct WeightMatrix: Sendable {
         return WeightMatrix(kept.isEmpty ? [parts[0].sliced(0..<0)] : kept)
     }
 
-    /// `activation(x W^T + bias) + residual` for `x` `[..., in]`.
+    /// `activation((x W^T + bias) scale) + residual` for `x` `[..., in]`; `bias` and `scale` `[out]`.
     public func apply(
-        _ x: Tensor, bias: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil
+        _ x: Tensor, bias: Tensor? = nil, scale: Tensor? = nil, activation: Activation? = nil, residual: Tensor? = nil
     ) throws(TensorError) -> Tensor {
         guard x.rank > 0, x.dim(-1) == columns else {
             throw .shape(operation: "linear", shapes: [x.shape, [rows, columns]], expected: "a last axis of \(columns)")
         }
         let shape = Array(x.shape.dropLast()) + [rows]
-        if let bias, bias.shape != [rows] { throw .shape(operation: "linear bias", shapes: [bias.shape], expected: "[\(rows)]") }
+        for (name, values) in [("bias", bias), ("scale", scale)] {
+            if let values, values.shape != [rows] { throw .shape(operation: "linear \(name)", shapes: [values.shape], expected: "[\(rows)]") }
+        }
         if let residual, residual.shape != shape {
             throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape")
         }
         let source = x.asType(.f32).contiguous(), m = columns == 0 ? 0 : source.count / columns
-        let biasValues = bias?.asType(.f32).contiguous(), added = residual?.asType(.f32).contiguous()
+        let biasValues = bias?.asType(.f32).contiguous(), scales = scale?.asType(.f32).contiguous()
+        let added = residual?.asType(.f32).contiguous()
         return Tensor.makeFloats(shape) { out in
-            var epilogue = sn_epilogue(alpha: 1, bias: nil, activation: -1, residual: nil, residual_stride: rows)
+            var epilogue = sn_epilogue(alpha: 1, bias: nil, scale: nil, activation: -1, residual: nil, residual_stride: rows)
             if let biasValues { epilogue.bias = UnsafePointer(biasValues.floatPointer) }
+            if let scales { epilogue.scale = UnsafePointer(scales.floatPointer) }
             if let activation { epilogue.activation = Int32(bitPattern: activation.kernel.rawValue) }
             if let added { epilogue.residual = UnsafePointer(added.floatPointer) }
-            withExtendedLifetime((biasValues, added, source, parts)) {
+            withExtendedLifetime((biasValues, scales, added, source, parts)) {
                 withUnsafeTemporaryAllocation(of: sn_weights.self, capacity: parts.count) { list in
                     for (place, part) in parts.enumerated() { list.initializeElement(at: place, to: part.weights) }
                     sn_linear(m, source.floatPointer, columns, list.baseAddress!, parts.count, out, rows, &epilogue)

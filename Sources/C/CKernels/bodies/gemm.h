@@ -120,11 +120,11 @@ void NAME(transpose)(const float *from, intptr_t from_row, intptr_t rows, intptr
         }
 }
 
-// c[i][...] = alpha * c[i][...] + bias[i] for `rows` rows of `columns` elements, a multiple of VW, one after another.
-void NAME(scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, const float *bias) {
-    vf factor = v_set1(alpha);
+// c[i][...] = (alpha * c[i][...] + bias[i]) * scale[i] for `rows` rows of `columns` elements, a multiple of VW, one after another.
+void NAME(scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, const float *bias, const float *scale) {
     for (intptr_t i = 0; i < rows; i++, c += columns) {
-        vf term = v_set1(bias ? bias[i] : 0.0f);
+        float s = scale ? scale[i] : 1.0f;
+        vf factor = v_set1(alpha * s), term = v_set1(bias ? bias[i] * s : 0.0f);
         for (intptr_t j = 0; j < columns; j += VW) v_store(c + j, v_fma(v_load(c + j), factor, term));
     }
 }

@@ -49,8 +49,8 @@ typedef struct {
     // to[j][i] = from[i][j] (+ add[j][i]) for i < rows, j < columns
     void (*transpose)(const float *from, intptr_t from_row, intptr_t rows, intptr_t columns, const float *_Nullable add, intptr_t add_row,
                       float *to, intptr_t to_row);
-    // c[i][...] = alpha * c[i][...] + bias[i] over rows of `columns` elements, a multiple of vw
-    void (*scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, const float *_Nullable bias);
+    // c[i][...] = (alpha * c[i][...] + bias[i]) * scale[i] over rows of `columns` elements, a multiple of vw
+    void (*scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, const float *_Nullable bias, const float *_Nullable scale);
     void (*unary)(sn_unary operation, const float *x, float *y, intptr_t n);
     // a and b advance by 0 (one value for all) or 1
     void (*binary)(sn_binary operation, const float *a, intptr_t a_step, const float *b, intptr_t b_step, float *y, intptr_t n);
@@ -84,10 +84,11 @@ const sn_kernel_table *sn_kernels_use(const sn_kernel_table *table);
 void sn_to_bfloat(const float *x, uint16_t *y, intptr_t n);
 
 // ---- GEMM
-// Applied to a product in this order: alpha, bias, activation, residual.
+// Applied to a product in this order: alpha, bias, scale, activation, residual.
 typedef struct {
     float alpha;
     const float *_Nullable bias;      // one per column of the result
+    const float *_Nullable scale;     // one per column of the result
     int32_t activation;               // an sn_unary, or -1
     const float *_Nullable residual;  // row stride residual_stride
     intptr_t residual_stride;

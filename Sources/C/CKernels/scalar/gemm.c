@@ -28,7 +28,7 @@ void transpose_scalar(const float *from, intptr_t from_row, intptr_t rows, intpt
         for (intptr_t j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j] + (add ? add[j * add_row + i] : 0.0f);
 }
 
-void scale_rows_scalar(float *c, intptr_t rows, intptr_t columns, float alpha, const float *bias) {
+void scale_rows_scalar(float *c, intptr_t rows, intptr_t columns, float alpha, const float *bias, const float *scale) {
     for (intptr_t i = 0; i < rows; i++)
-        for (intptr_t j = 0; j < columns; j++) c[i * columns + j] = alpha * c[i * columns + j] + (bias ? bias[i] : 0.0f);
+        for (intptr_t j = 0; j < columns; j++) c[i * columns + j] = (alpha * c[i * columns + j] + (bias ? bias[i] : 0.0f)) * (scale ? scale[i] : 1.0f);
 }
