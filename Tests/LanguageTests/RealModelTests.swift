@@ -10,12 +10,10 @@ import Testing
 
 /// SmolLM2-135M-Instruct's GGUF file against llama.cpp and transformers (tools/reference/language_model.py). `make test` fetches
 /// the file; a plain `swift test` skips these where it isn't there.
-@Suite(.enabled(if: RealModelTests.isHere, "needs `make weights`")) struct RealModelTests {
-    private static let package = ModelPackage.named("smollm2-135m-instruct")!
-    static let isHere = ModelCache().has(package)
+@Suite(.enabled(if: RealModel.isHere, "needs `make weights`")) struct RealModelTests {
     /// In f32, as the reference computes; and as the file stores it, with activations rounded to 8 bits.
-    static let model = try! Catalog.load(path: ModelCache().path(of: package), precision: .f32).language!
-    static let rounded = try! Catalog.load(path: ModelCache().path(of: package)).language!
+    static let model = try! Catalog.load(path: ModelCache().path(of: RealModel.package), precision: .f32).language!
+    static let rounded = try! Catalog.load(path: ModelCache().path(of: RealModel.package)).language!
     static let stored = try! SafetensorsFile(path: Golden.root.appendingPathComponent("Tests/Fixtures/real/smollm2_135m.safetensors").path)
 
     private func note(_ key: String) throws -> JSONValue {
@@ -80,6 +78,11 @@ import Testing
         print("SmolLM2, perplexity of the weights as stored \(rounded.value)")
         #expect(abs(rounded.value / peer - 1) < 0.005, "\(rounded.value), llama.cpp \(peer)")
     }
+}
+
+private enum RealModel {
+    static let package = ModelPackage.named("smollm2-135m-instruct")!
+    static let isHere = ModelCache().has(package)
 }
 
 extension Golden {
