@@ -47,7 +47,9 @@ import Testing
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sensorium-mapped-\(getpid())")
             defer { try? FileManager.default.removeItem(at: folder) }
             let bytes = try MappedWeights.write(to: folder)
+            // What writing left behind must not be there for a copy to hide in.
             BufferPool.trim()
+            malloc_trim(0)
             let before = MappedWeights.anonymous()
             let model = try Catalog.load(path: folder.path)
             let grown = MappedWeights.anonymous() - before
