@@ -8,15 +8,15 @@ import Testing
 
 /// What a forward pass and a loaded model take of memory. Each in a process of its own: the counts are of the whole process.
 @Suite struct MemoryTests {
-    /// After a first pass every buffer and all scratch is there: for pictures, words and tokens, with weights as stored and in every
+    /// After a few passes every buffer and all scratch is there: for pictures, words and tokens, with weights as stored and in every
     /// kind of precision.
     @Test func aForwardPassAllocatesNothingOnceItHasRun() async throws {
         let result = await #expect(processExitsWith: .success, observing: [\.standardErrorContent]) {
             ThreadPool.limit(to: 1)
             let precisions: [WeightFormat?] = [nil, .int8, .q8_0, .q4_0, .q4_K, .f16, .bf16]
             try SteadyState.forEachPass(precisions) { name, pass in
-                try pass()
-                try pass()
+                // A buffer that served a smaller tensor at first may be wanted by a larger one later.
+                for _ in 0..<4 { try pass() }
                 let before = BufferPool.systemAllocations
                 for _ in 0..<3 { try pass() }
                 return BufferPool.systemAllocations == before ? nil : "\(name): \(BufferPool.systemAllocations - before) bytes in 3 passes"
@@ -57,7 +57,9 @@ import Testing
             let mapping = MappedWeights.mapping(of: folder.lastPathComponent)
             let told = "file \(bytes), anonymous +\(grown), resident \(mapping.resident), dirty \(mapping.dirty)"
             FileHandle.standardError.write(Data((told + "\n").utf8))
-            guard bytes > 80 << 20, grown < bytes / 10, mapping.resident > bytes / 10 * 9, mapping.dirty == 0 else { exit(2) }
+            guard bytes > 80 << 20, grown < bytes / 10 else { exit(2) }
+            guard mapping.resident > bytes / 10 * 9 else { exit(3) }
+            guard mapping.dirty == 0 else { exit(4) }
         }
         print(String(decoding: result?.standardErrorContent ?? [], as: UTF8.self))
     }
@@ -128,7 +130,7 @@ enum MappedWeights {
 
     /// Resident and written bytes of the mapping whose path holds `name`.
     static func mapping(of name: String) -> (resident: Int, dirty: Int) {
-        let lines = ((try? String(contentsOfFile: "/proc/self/smaps", encoding: .utf8)) ?? "").split(separator: "\n")
+        let lines = contents("/proc/self/smaps").split(separator: "\n")
         var sums = (resident: 0, dirty: 0), isOurs = false
         for line in lines {
             let words = line.split(separator: " ")
@@ -142,8 +144,17 @@ enum MappedWeights {
     }
 
     private static func field(_ name: String, of path: String) -> Int {
-        let lines = ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n")
+        let lines = contents(path).split(separator: "\n")
         let words = lines.first { $0.hasPrefix(name) }?.split(whereSeparator: \.isWhitespace)
         return (words.flatMap { $0.count > 1 ? Int($0[1]) : nil } ?? 0) << 10
+    }
+
+    /// The kernel gives such files in pieces and tells no size: Foundation would stop at the first.
+    private static func contents(_ path: String) -> String {
+        guard let file = fopen(path, "r") else { return "" }
+        defer { fclose(file) }
+        var bytes: [UInt8] = [], piece = [UInt8](repeating: 0, count: 65_536)
+        while case let count = fread(&piece, 1, piece.count, file), count > 0 { bytes += piece[..<count] }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -1,6 +1,9 @@
 // Threads and buffers. One job runs on the pool at a time; whoever comes meanwhile computes on their own thread, so that
 // nested and concurrent calls neither wait nor deadlock.
 #define _GNU_SOURCE
+#if defined(__GLIBC__) || defined(__linux__)
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -136,10 +139,12 @@ void sn_parallel_for(intptr_t count, intptr_t grain, sn_range_body body, void *c
     pthread_mutex_unlock(&pool.busy);
 }
 
-// ---- buffers: freed blocks wait in bins for the next allocation of their size, because fresh pages cost a fault each.
-enum { SMALL_BINS = 64, BINS = SMALL_BINS + 4 * 40, ALIGNMENT = 64 };
-typedef struct block { struct block *next; } block;
-static struct { pthread_mutex_t lock; block *head; intptr_t size; } bins[BINS];
+// ---- buffers: freed blocks wait in bins for the next allocation of about their size, because fresh pages cost a fault each.
+// A block up to twice as large serves too: batches of changing sizes would else keep blocks of every size.
+enum { SMALL_BINS = 64, BINS = SMALL_BINS + 4 * 40, ALIGNMENT = 64, LARGER_BINS = 4 };
+// Lies in the ALIGNMENT bytes before a buffer.
+typedef struct block { struct block *next; intptr_t size; int bin; } block;
+static struct { pthread_mutex_t lock; block *head; } bins[BINS];
 static pthread_once_t bins_once = PTHREAD_ONCE_INIT;
 static atomic_long cached, system_allocations, used, peak;
 static const long CACHE_LIMIT = 1L << 30;
@@ -170,40 +175,46 @@ static void count_use(long bytes) {
     while (now > most && !atomic_compare_exchange_weak_explicit(&peak, &most, now, memory_order_relaxed, memory_order_relaxed)) continue;
 }
 
+static block *take_block(int bin) {
+    pthread_mutex_lock(&bins[bin].lock);
+    block *found = bins[bin].head;
+    if (found) bins[bin].head = found->next;
+    pthread_mutex_unlock(&bins[bin].lock);
+    if (found) atomic_fetch_sub(&cached, found->size);
+    return found;
+}
+
 void *sn_pool_allocate(intptr_t bytes) {
     pthread_once(&bins_once, make_bins);
     intptr_t size;
     int bin = bin_of(bytes, &size);
-    count_use(size);
-    if (bin >= 0) {
-        pthread_mutex_lock(&bins[bin].lock);
-        block *found = bins[bin].head;
-        if (found) bins[bin].head = found->next;
-        pthread_mutex_unlock(&bins[bin].lock);
-        if (found) {
-            atomic_fetch_sub(&cached, size);
-            return found;
-        }
+    block *found = NULL;
+    for (int i = bin; bin >= 0 && !found && i <= bin + LARGER_BINS && i < BINS; i++) found = take_block(i);
+    if (!found) {
+        sn_count_system_allocation(size);
+        found = aligned_alloc(ALIGNMENT, (size_t)size + ALIGNMENT);
+        if (!found) abort();
+        found->size = size;
+        found->bin = bin;
     }
-    sn_count_system_allocation(size);
-    void *memory = aligned_alloc(ALIGNMENT, (size_t)size);
-    if (!memory) abort();
-    return memory;
+    count_use(found->size);
+    return (char *)found + ALIGNMENT;
 }
 
 void sn_pool_release(void *pointer, intptr_t bytes) {
-    intptr_t size;
-    int bin = bin_of(bytes, &size);
+    (void)bytes;  // the block knows its own size, which may be larger
+    block *freed = (block *)(void *)((char *)pointer - ALIGNMENT);
+    intptr_t size = freed->size;
+    int bin = freed->bin;
     atomic_fetch_sub_explicit(&used, size, memory_order_relaxed);
     if (bin < 0 || atomic_load(&cached) + size > CACHE_LIMIT) {
-        free(pointer);
+        free(freed);
         return;
     }
     atomic_fetch_add(&cached, size);
     pthread_mutex_lock(&bins[bin].lock);
-    bins[bin].size = size;
-    ((block *)pointer)->next = bins[bin].head;
-    bins[bin].head = pointer;
+    freed->next = bins[bin].head;
+    bins[bin].head = freed;
     pthread_mutex_unlock(&bins[bin].lock);
 }
 
@@ -213,12 +224,11 @@ void sn_pool_trim(void) {
         pthread_mutex_lock(&bins[i].lock);
         block *head = bins[i].head;
         bins[i].head = NULL;
-        intptr_t size = bins[i].size;
         pthread_mutex_unlock(&bins[i].lock);
         while (head) {
             block *next = head->next;
+            atomic_fetch_sub(&cached, head->size);
             free(head);
-            atomic_fetch_sub(&cached, size);
             head = next;
         }
     }
@@ -230,6 +240,15 @@ intptr_t sn_pool_peak(bool restart) {
     long most = atomic_load(&peak);
     if (restart) atomic_store(&peak, atomic_load(&used));
     return most;
+}
+
+void sn_return_large_blocks(intptr_t bytes) {
+#if defined(__GLIBC__)
+    mallopt(M_MMAP_THRESHOLD, (int)(bytes < 1 << 25 ? bytes : 1 << 25));
+    mallopt(M_TRIM_THRESHOLD, (int)(bytes < 1 << 25 ? bytes : 1 << 25));
+#else
+    (void)bytes;
+#endif
 }
 
 // ---- strided copy

@@ -18,6 +18,10 @@ public enum BufferPool {
         return (result, max(0, sn_pool_peak(false) - before))
     }
 
+    /// From now on memory outside the pool (files' bytes, decoded pictures) goes back to the system as soon as a block of `bytes` or more
+    /// is freed. For programs that handle many of them on many threads; the C library would keep some for each thread.
+    public static func returnLargeBlocks(of bytes: Int) { sn_return_large_blocks(bytes) }
+
     /// Gives buffers that wait back to the system.
     public static func trim() { sn_pool_trim() }
 }

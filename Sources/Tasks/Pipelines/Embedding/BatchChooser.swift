@@ -5,7 +5,7 @@ package struct BatchChooser: Sendable {
     /// Batches of each size that are compared.
     package static let trials = 3
     /// How many times faster a batch twice as large must be.
-    package static let gain = 1.05
+    package static let gain = 1.08
     /// Part of the memory at hand that a batch may take, and the bytes that it may take in any case.
     package static let memoryShare = 0.25, mostBytes = 1 << 30
 
