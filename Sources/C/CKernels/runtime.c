@@ -1,7 +1,7 @@
 // Threads and buffers. One job runs on the pool at a time; whoever comes meanwhile computes on their own thread, so that
 // nested and concurrent calls neither wait nor deadlock.
 #define _GNU_SOURCE
-#if defined(__GLIBC__) || defined(__linux__)
+#if defined(__linux__)
 #include <malloc.h>
 #endif
 #include <pthread.h>
