@@ -52,8 +52,8 @@ def pinned(threads):
 
 def ours(given, model, pictures, place, threads):
     shutil.rmtree(place, ignore_errors=True)
-    return turns.measured([*pinned(threads), given.sensorium, "index", "--quiet", "--library", place, "--model", model, "--batch",
-                           given.batch, pictures], SENSORIUM_THREADS=str(threads))
+    return turns.measured([*pinned(threads), given.sensorium, "index", "--quiet", "--library", place, "--model", model,
+                           pictures], SENSORIUM_THREADS=str(threads))
 
 
 def theirs(given, model, pictures, place, threads):
@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, help="pictures to index")
     parser.add_argument("--count", type=int, help="pictures to make without --folder (default 160; 32 with --quick)")
     parser.add_argument("--models", nargs="+", default=["dinov2-small"])
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=16, help="the peer's; ours chooses its own")
     parser.add_argument("--workers", type=int, default=2, help="the peer's DataLoader workers")
     given = turns.parse(parser)
     report = turns.Report(given)

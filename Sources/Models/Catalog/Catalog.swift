@@ -27,7 +27,9 @@ public enum Catalog {
     }
 
     public static func load(_ folder: ModelFolder) throws -> LoadedModel {
-        try family(of: folder).load(folder)
+        // Buffers that conversions of weights wanted for a while.
+        defer { BufferPool.trim() }
+        return try family(of: folder).load(folder)
     }
 
     public static func family(of folder: ModelFolder) throws -> Family {

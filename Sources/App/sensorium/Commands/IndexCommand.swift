@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import Pipelines
 import PictureLibrary
+import Tensors
 
 struct IndexCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -36,10 +37,14 @@ struct IndexCommand: AsyncParsableCommand {
 
     @OptionGroup var precision: PrecisionOption
 
-    @Option(name: .long, help: ArgumentHelp("Pictures embedded and made durable together.", valueName: "n"))
-    var batch = 16
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Pictures put through the model at once, at most, and made durable together (default: what proves fastest and fits into memory).",
+            valueName: "n"))
+    var batch: Int?
 
-    @Option(name: .long, help: ArgumentHelp("Threads that read and decode (default: one for each core).", valueName: "n"))
+    @Option(name: .long, help: ArgumentHelp("Threads that decode (default: one for each core).", valueName: "n"))
     var threads = 0
 
     @Flag(name: .long, help: "Try files again that failed before.")
@@ -55,11 +60,13 @@ struct IndexCommand: AsyncParsableCommand {
     var noLinks = false
 
     func validate() throws {
-        guard (1...4_096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
+        guard (1...4_096).contains(batch ?? 1) else { throw ValidationError("--batch must be 1 to 4096.") }
         guard (0...256).contains(threads) else { throw ValidationError("--threads must be 0 to 256.") }
     }
 
     func run() async throws {
+        // Large photographs pass through many threads: measured on 12-megapixel JPEGs, a third less memory.
+        BufferPool.returnLargeBlocks(of: 1 << 20)
         var remembered = RememberedModels(library: libraryOptions.path)
         let place = try remembered.placeForIndexing(given: model, precision: precision.precision)
         // Before the library is made: a wrong model or folder shouldn't leave an empty one behind.
@@ -86,8 +93,8 @@ struct IndexCommand: AsyncParsableCommand {
 
     private var options: IndexingOptions {
         var options = IndexingOptions()
-        options.batchSize = batch
-        options.loadingThreads = threads
+        options.batchSize = batch ?? 0
+        options.decodingThreads = threads
         options.includesHidden = hidden
         options.followsLinks = !noLinks
         options.retriesFailed = retry

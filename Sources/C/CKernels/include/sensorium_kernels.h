@@ -20,8 +20,15 @@ void *sn_pool_allocate(intptr_t bytes);
 void sn_pool_release(void *pointer, intptr_t bytes);
 // Gives cached buffers back to the system.
 void sn_pool_trim(void);
-// Bytes obtained from the system since start (monotonic): constant while a steady state allocates nothing.
+// From now on the C library gives freed blocks of this many bytes or more back at once. By itself it comes to keep blocks of up to
+// 32 MiB in every thread's heap once such have been freed.
+void sn_return_large_blocks(intptr_t bytes);
+// Bytes obtained from the system since start, for buffers of any size and for the threads' scratch (monotonic): constant while a
+// steady state allocates nothing.
 intptr_t sn_pool_system_allocations(void);
+// Bytes of buffers that are in use, and the most there were since the start or the last restart (which begins with those in use).
+intptr_t sn_pool_used(void);
+intptr_t sn_pool_peak(bool restart);
 
 // ---- strided copy: strides and sizes in elements, outermost axis first
 void sn_copy_strided(void *target, const intptr_t *target_strides, const void *source, const intptr_t *source_strides,

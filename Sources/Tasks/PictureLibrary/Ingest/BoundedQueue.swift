@@ -35,6 +35,29 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     /// Waits for an element; nil when the queue is closed and empty.
     func take() -> Element? {
         filled.wait()
+        return taken()
+    }
+
+    /// Waits for an element and takes with it what else is there, `most` in all. Empty when the queue is closed and empty.
+    func take(upTo most: Int) -> [Element] {
+        guard let first = take() else { return [] }
+        var elements = [first]
+        while elements.count < most, filled.wait(timeout: .now()) == .success, let next = taken() { elements.append(next) }
+        return elements
+    }
+
+    enum Arrival {
+        case element(Element), nothing, end
+    }
+
+    /// Waits for an element, with `seconds` no longer than that.
+    func take(within seconds: Double?) -> Arrival {
+        guard filled.wait(timeout: seconds.map { .now() + $0 } ?? .distantFuture) == .success else { return .nothing }
+        return taken().map { .element($0) } ?? .end
+    }
+
+    /// The element that `filled` has announced; nil at the end.
+    private func taken() -> Element? {
         let element = state.withLock { state -> Element? in
             guard state.head < state.elements.count else { return nil }
             defer {

@@ -1,11 +1,14 @@
 import Imaging
+import Pipelines
 
 /// How to index.
 public struct IndexingOptions: Sendable {
-    /// Pictures embedded at once, and made durable together.
-    public var batchSize = 16
-    /// Threads that read and decode; 0 is one for each core.
-    public var loadingThreads = 0
+    /// Pictures put through the network at once, at most; 0 finds the fastest size that memory allows.
+    public var batchSize = 0
+    /// Threads that decode; 0 is one for each core.
+    public var decodingThreads = 0
+    /// Threads that read files: several, for they wait for disks.
+    public var readingThreads = 4
     public var includesHidden = false
     public var followsLinks = true
     /// Files that failed and haven't changed are tried again too.
@@ -14,6 +17,14 @@ public struct IndexingOptions: Sendable {
     public var rereadsAll = false
     /// Largest file that is read (bytes).
     public var largestFile = 1 << 30
+    /// Bytes of files that wait for a decoder, and which pictures count as large.
+    var decodingLimits = DecodingQueue.Limits()
+    /// The whole content of a file, and its stamp.
+    var readFile: @Sendable (inout FoundFile, _ limit: Int) throws(FileProblem) -> [UInt8] = {
+        (file: inout FoundFile, limit: Int) throws(FileProblem) in try PictureFile.read(&file, limit: limit)
+    }
+    /// Bytes that may still be used.
+    package var availableMemory: @Sendable () -> Int = AvailableMemory.bytes
     /// Stages at which a test can make the run fail as if the process had died.
     package var interruption: (@Sendable (Stage) throws -> Void)?
     /// Seconds on a clock that only goes forward.
@@ -24,6 +35,15 @@ public struct IndexingOptions: Sendable {
     package enum Stage: String, Sendable, CaseIterable {
         case loaded, embedded, vectorsStored, committed, walked, switched
     }
+
+    /// The largest batch that is chosen when none is given: on processors larger ones gain next to nothing and take much memory.
+    package static let largestChosenBatch = 8
+    /// Embedded pictures that are made durable together when no batch is given.
+    static let committedTogether = 32
+    /// Embedded pictures don't wait longer than this to be made durable (seconds).
+    static let longestUncommitted = 1.0
+
+    var commitSize: Int { batchSize > 0 ? batchSize : Self.committedTogether }
 
     public init() {}
 }

@@ -4,7 +4,7 @@ import Pipelines
 import Tensors
 import VectorIndex
 
-/// Embeds batches and makes them durable: vectors first, then the catalogue's rows in one transaction.
+/// Makes embedded pictures durable: vectors first, then the catalogue's rows in one transaction.
 /// Killed between the two, vectors lie in the index that no row names; searches pass over them and the next run removes them.
 struct IngestCommitter {
     /// Files of the catalogue that changed without needing the network, committed together.
@@ -19,7 +19,9 @@ struct IngestCommitter {
     let report: (FilePath, FileProblem) -> Void
 
     private(set) var progress = IndexProgress()
-    private var batch: [(file: FoundFile, content: ContentRecord, prepared: Tensor)] = []
+    private var batch: [(file: FoundFile, content: ContentRecord, vector: [Float])] = []
+    /// When the oldest of the batch came.
+    private var batchStart = 0.0
     private var changes: [Change] = []
     /// Copies whose first is still on its way.
     private var copies: [Data: [FoundFile]] = [:]
@@ -55,18 +57,34 @@ struct IngestCommitter {
         case .known(let file, let content): changes.append(.attach(file, content: content))
         case .copy(let file, let hash): try take(copy: file, hash)
         case .failed(let file, let problem, let hash): fail(file, problem, hash)
-        case .prepared(let file, let content, let prepared):
-            batch.append((file, content, prepared))
-            if batch.count >= max(1, options.batchSize) { try commitBatch() }
         }
         if changes.count >= Self.mostWaiting { try commit() }
     }
 
-    /// Commits what is left. With `embedding` false the pictures that wait for the network are dropped; a later run takes them up.
-    mutating func finish(embedding: Bool) throws {
-        if embedding { try commitBatch() } else { batch = [] }
-        try commit()
-        guard embedding else { return }
+    mutating func take(_ embedded: [EmbeddedPicture]) throws {
+        for picture in embedded {
+            switch picture.vector {
+            case .failure(let problem): fail(picture.file, problem, picture.content.hash)
+            case .success(let vector):
+                if batch.isEmpty { batchStart = options.clock() }
+                batch.append((picture.file, picture.content, vector))
+                if batch.count >= options.commitSize { try commitBatch() }
+            }
+        }
+    }
+
+    /// Whether embedded pictures wait to be made durable.
+    var isWaiting: Bool { !batch.isEmpty }
+
+    /// Makes embedded pictures durable that have waited long enough.
+    mutating func commitIfDue() throws {
+        if isWaiting, options.clock() - batchStart >= IndexingOptions.longestUncommitted { try commitBatch() }
+    }
+
+    /// Commits what is left. A run that was broken off leaves copies of pictures that weren't embedded to the next.
+    mutating func finish(isCancelled: Bool) throws {
+        try commitBatch()
+        guard !isCancelled else { return }
         // Their first ended in neither way that settles them, as when its file changed between two looks.
         for file in copies.values.joined() {
             fail(file, FileProblem(.unreadable, "a copy of this file changed while it was read; run again"), nil)
@@ -98,26 +116,17 @@ struct IngestCommitter {
         guard !batch.isEmpty else { return try commit() }
         let taken = batch
         batch = []
-        try options.interruption?(.loaded)
-        let rows = try embed(taken.map(\.prepared))
-        try options.interruption?(.embedded)
         var ids: [Int64] = []
         var values: [Float] = []
         var added: [(file: FoundFile, content: ContentRecord, id: Int64)] = []
-        for (item, row) in zip(taken, rows) {
-            switch row {
-            case .failure(let problem): fail(item.file, problem, item.content.hash)
-            case .success(let vector):
-                let id = try contentID(item.content.hash)
-                ids.append(id)
-                values += vector
-                added.append((item.file, item.content, id))
-            }
+        for item in taken {
+            let id = try contentID(item.content.hash)
+            ids.append(id)
+            values += item.vector
+            added.append((item.file, item.content, id))
         }
-        if !ids.isEmpty {
-            try index.upsert(ids: ids, vectors: try Tensor(values, [ids.count, embedder.identity.dimension]))
-            try options.interruption?(.vectorsStored)
-        }
+        try index.upsert(ids: ids, vectors: try Tensor(values, [ids.count, embedder.identity.dimension]))
+        try options.interruption?(.vectorsStored)
         try commit(adding: added)
         for item in added {
             progress.embedded += 1
@@ -130,40 +139,6 @@ struct IngestCommitter {
         if let known = try database.read({ try $0.contentID(hash: hash) }) { return known }
         if reserved.isEmpty { reserved = try database.write { try $0.reserveContentIDs(1_024) } }
         return reserved.removeFirst()
-    }
-
-    /// One row for each prepared picture. Where a batch fails its pictures are tried alone, to find the one that is at fault;
-    /// where none succeeds the network itself is.
-    private func embed(_ prepared: [Tensor]) throws -> [Result<[Float], FileProblem>] {
-        do { return try rows(of: try embedder.embed(prepared), count: prepared.count) } catch let first {
-            var results: [Result<[Float], FileProblem>] = []
-            for one in prepared {
-                do { results += try rows(of: try embedder.embed([one]), count: 1) } catch {
-                    results.append(.failure(FileProblem(.notEmbedded, "\(error)")))
-                }
-            }
-            if results.allSatisfy({ if case .failure = $0 { true } else { false } }), prepared.count > 1 || progress.embedded == 0 {
-                throw LibraryError.embedder(name: embedder.identity.name, reason: "\(first)")
-            }
-            return results
-        }
-    }
-
-    private func rows(of tensor: Tensor, count: Int) throws -> [Result<[Float], FileProblem>] {
-        let dimension = embedder.identity.dimension
-        guard tensor.shape == [count, dimension] else {
-            throw LibraryError.embedder(
-                name: embedder.identity.name, reason: "gave vectors of shape \(tensor.shape), expected \([count, dimension])")
-        }
-        let values = tensor.floats()
-        return (0..<count).map { row in
-            let vector = Array(values[(row * dimension)..<((row + 1) * dimension)])
-            let length = vector.reduce(0) { $0 + $1 * $1 }
-            guard length.isFinite, length > 0 else {
-                return .failure(FileProblem(.notEmbedded, "the model gave no usable vector (length \(length))"))
-            }
-            return .success(vector)
-        }
     }
 
     private mutating func commit(adding added: [(file: FoundFile, content: ContentRecord, id: Int64)] = []) throws {

@@ -8,7 +8,7 @@ struct IngestJob: Sendable {
     var known: FileRow?
 }
 
-/// What a loading thread found out about one file.
+/// What became of one file that doesn't go through the network.
 enum LoadedFile: Sendable {
     /// Unchanged, and known to this embedder.
     case unchanged
@@ -20,17 +20,32 @@ enum LoadedFile: Sendable {
     case known(FoundFile, content: Int64)
     /// Bytes that another file of this run brings.
     case copy(FoundFile, hash: Data)
-    /// Ready for the network.
-    case prepared(FoundFile, ContentRecord, Tensor)
     /// `hash` where the bytes could be read, so that copies fail with it.
     case failed(FoundFile, FileProblem, hash: Data?)
+}
+
+/// Ready for the network.
+struct PreparedPicture: Sendable {
+    var file: FoundFile
+    var content: ContentRecord
+    var pixels: Tensor
+}
+
+/// Back from the network.
+struct EmbeddedPicture: Sendable {
+    var file: FoundFile
+    var content: ContentRecord
+    var vector: Result<[Float], FileProblem>
+
+    var isEmbedded: Bool { if case .success = vector { true } else { false } }
 }
 
 /// What threads tell the one that writes.
 enum IngestMessage: Sendable {
     case found(Int)
     case loaded(LoadedFile)
+    case embedded([EmbeddedPicture])
     case folderProblem(FilePath, FileProblem)
     case walked(seen: Set<Int64>)
-    case fatal(LibraryError)
+    case fatal(any Error)
 }

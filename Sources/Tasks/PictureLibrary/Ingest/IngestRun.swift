@@ -5,11 +5,14 @@ import Synchronization
 import Tensors
 import VectorIndex
 
-/// One run over some folders: a walking thread, loading threads, and the calling thread, which embeds and commits.
-/// Queues between them are bounded, so a slow network holds back reading and memory stays as it is.
+/// One run over some folders: threads that walk, read, decode and encode, and the calling thread, which writes. Queues between them
+/// are bounded, so a slow network holds back reading and memory stays as it is; nothing waits for a file that is slow to come or a
+/// picture that is slow to decode but that picture itself.
 final class IngestRun: Sendable {
     /// Files found ahead of loading: enough to know the total early, few enough to hold.
     private static let mostJobs = 100_000
+    /// Pictures ready for the network, at least: what it lives on while decoders are held up.
+    private static let preparedAhead = 16
 
     let database: CatalogueDatabase
     let index: any NearestNeighborIndex
@@ -22,10 +25,13 @@ final class IngestRun: Sendable {
 
     private let claims = HashClaims()
     private let stop = StopFlag()
-    private let jobs: BoundedQueue<IngestJob>
-    private let messages: BoundedQueue<IngestMessage>
-    private let loaders: Int
-    private let running: Atomic<Int>
+    private let jobs = BoundedQueue<IngestJob>(capacity: mostJobs)
+    private let decoding: DecodingQueue
+    private let prepared: BoundedQueue<PreparedPicture>
+    private let messages = BoundedQueue<IngestMessage>(capacity: 256)
+    private let decoders: Int
+    private let readersLeft: Atomic<Int>
+    private let decodersLeft: Atomic<Int>
 
     init(
         database: CatalogueDatabase, index: any NearestNeighborIndex, embedder: any Embedder, identity: Int64, roots: [FilePath],
@@ -39,30 +45,36 @@ final class IngestRun: Sendable {
         self.excluded = excluded
         self.options = options
         self.onEvent = onEvent
-        jobs = BoundedQueue(capacity: Self.mostJobs)
-        messages = BoundedQueue(capacity: max(1, options.batchSize) * 2)
-        loaders = options.loadingThreads > 0 ? min(options.loadingThreads, 256) : max(1, ProcessInfo.processInfo.activeProcessorCount)
-        running = Atomic(loaders)
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        decoders = min(max(1, options.decodingThreads > 0 ? options.decodingThreads : cores), 256)
+        decoding = DecodingQueue(decoders: decoders, limits: options.decodingLimits)
+        prepared = BoundedQueue(capacity: max(Self.preparedAhead, options.batchSize))
+        readersLeft = Atomic(min(max(1, options.readingThreads), 256))
+        decodersLeft = Atomic(decoders)
     }
 
     /// Ends the run after the batch that is being embedded. Safe from any thread.
     func cancel() {
         stop.set()
         jobs.close(discarding: true)
-        messages.close(discarding: true)
+        decoding.close(discarding: true)
+        prepared.close(discarding: true)
     }
 
     /// - Returns: What was done, and whether everything was.
     func run() throws -> (progress: IndexProgress, isCancelled: Bool) {
         let threads = DispatchGroup()
         start("walk", in: threads) { self.walk() }
-        for number in 0..<loaders { start("load \(number)", in: threads) { self.load() } }
+        for number in 0..<readersLeft.load(ordering: .relaxed) { start("read \(number)", in: threads) { self.read() } }
+        for number in 0..<decoders { start("decode \(number)", in: threads) { self.decode() } }
+        start("encode", in: threads) { self.encode() }
         defer {
             // However the run ends, no thread outlives it.
             cancel()
+            messages.close(discarding: true)
             threads.wait()
         }
-        return try commit()
+        return try write()
     }
 
     private func start(_ name: String, in group: DispatchGroup, _ body: @escaping @Sendable () -> Void) {
@@ -84,34 +96,63 @@ final class IngestRun: Sendable {
         jobs.close()
     }
 
-    private func load() {
-        let loader = IngestLoader(database: database, embedder: embedder, identity: identity, claims: claims, options: options)
+    private func read() {
+        let reader = IngestReader(
+            database: database, shortestUsefulSide: embedder.shortestUsefulSide, identity: identity, claims: claims, options: options)
         while let job = jobs.take(), !stop.isSet {
-            do { _ = messages.put(.loaded(try loader.load(job))) } catch { _ = messages.put(.fatal(error)) }
+            do {
+                switch try reader.read(job) {
+                case .settled(let file): _ = messages.put(.loaded(file))
+                case .decode(let job): _ = decoding.put(job)
+                }
+            } catch {
+                _ = messages.put(.fatal(error))
+            }
         }
-        if running.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { messages.close() }
+        if readersLeft.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { decoding.close() }
     }
 
-    private func commit() throws -> (progress: IndexProgress, isCancelled: Bool) {
+    private func decode() {
+        let decoder = IngestDecoder(embedder: embedder, options: options)
+        while let job = decoding.take() {
+            let result: Result<PreparedPicture, FileProblem>? = stop.isSet ? nil : decoder.decode(job)
+            decoding.finished(job)
+            switch result {
+            case .success(let picture): _ = prepared.put(picture)
+            case .failure(let problem): _ = messages.put(.loaded(.failed(job.file, problem, hash: job.hash)))
+            case nil: break
+            }
+        }
+        if decodersLeft.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { prepared.close() }
+    }
+
+    /// The last to end: the walk, readers and decoders have ended when no more pictures come.
+    private func encode() {
+        var encoder = IngestEncoder(embedder: embedder, options: options)
+        do {
+            while case let batch = prepared.take(upTo: encoder.wanted), !batch.isEmpty {
+                let results = try encoder.embed(batch)
+                if !results.isEmpty { _ = messages.put(.embedded(results)) }
+            }
+            _ = messages.put(.embedded(encoder.finish()))
+            messages.close()
+        } catch {
+            _ = messages.put(.fatal(error))
+        }
+    }
+
+    private func write() throws -> (progress: IndexProgress, isCancelled: Bool) {
         let start = options.clock()
         var shown = -1.0
         var committer = IngestCommitter(
             database: database, index: index, embedder: embedder, identity: identity, claims: claims, options: options,
             report: { [onEvent] in onEvent(.problem($0, $1)) })
-        var seen: Set<Int64> = []
-        var troubles: [(FilePath, FileProblem)] = []
-        while let message = messages.take(), !stop.isSet {
-            switch message {
-            case .found(let count): committer.update { $0.found += count }
-            case .loaded(let file): try committer.take(file)
-            case .folderProblem(let path, let problem):
-                troubles.append((path, problem))
-                onEvent(.problem(path, problem))
-            case .walked(let ids):
-                seen = ids
-                committer.update { $0.isWalking = false }
-            case .fatal(let error): throw error
-            }
+        var walked = Walked()
+        while true {
+            let arrival = messages.take(within: committer.isWaiting ? IndexingOptions.longestUncommitted : nil)
+            if case .end = arrival { break }
+            if case .element(let message) = arrival { try take(message, &committer, &walked) }
+            try committer.commitIfDue()
             let now = options.clock() - start
             committer.update { $0.elapsed = now }
             if now - shown >= 0.1 {
@@ -120,18 +161,39 @@ final class IngestRun: Sendable {
             }
         }
         let isCancelled = stop.isSet
-        try committer.finish(embedding: !isCancelled)
+        try committer.finish(isCancelled: isCancelled)
         if !isCancelled {
             try options.interruption?(.walked)
-            let gone = try settleMissing(seen: seen, troubles: troubles)
+            let gone = try settleMissing(seen: walked.seen, troubles: walked.troubles)
             committer.update {
                 $0.missing = gone.deleted
-                $0.unreachable = gone.unreachable + troubles.count
+                $0.unreachable = gone.unreachable + walked.troubles.count
             }
         }
         committer.update { $0.elapsed = options.clock() - start }
         onEvent(.progress(committer.progress))
         return (committer.progress, isCancelled)
+    }
+
+    /// What the walk told.
+    private struct Walked {
+        var seen: Set<Int64> = []
+        var troubles: [(FilePath, FileProblem)] = []
+    }
+
+    private func take(_ message: IngestMessage, _ committer: inout IngestCommitter, _ walked: inout Walked) throws {
+        switch message {
+        case .found(let count): committer.update { $0.found += count }
+        case .loaded(let file): try committer.take(file)
+        case .embedded(let pictures): try committer.take(pictures)
+        case .folderProblem(let path, let problem):
+            walked.troubles.append((path, problem))
+            onEvent(.problem(path, problem))
+        case .walked(let ids):
+            walked.seen = ids
+            committer.update { $0.isWalking = false }
+        case .fatal(let error): throw error
+        }
     }
 
     private func page(of root: FilePath, after last: FilePath?) throws(LibraryError) -> [FileRow]? {

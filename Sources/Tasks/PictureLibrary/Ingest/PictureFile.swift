@@ -38,10 +38,9 @@ enum PictureFile {
 
     /// Decodes once, for the network and for the colours alike.
     static func decode(
-        _ bytes: [UInt8], hash: Data, shortestUsefulSide: Int
+        _ bytes: [UInt8], hash: Data, metadata: PictureMetadata, shortestUsefulSide: Int
     ) throws(FileProblem) -> (record: ContentRecord, picture: Picture) {
         do throws(PictureError) {
-            let metadata = try PictureMetadata.read(bytes: bytes)
             let picture = try PictureDecoder.decode(bytes: bytes, shortestUsefulSide: shortestUsefulSide)
             var record = ContentRecord(hash: hash, width: metadata.width, height: metadata.height, format: metadata.format.rawValue)
             record.taken = metadata.taken

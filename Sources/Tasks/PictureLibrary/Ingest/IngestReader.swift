@@ -1,46 +1,51 @@
 import Foundation
 import Imaging
 import Pipelines
-import Tensors
 
-/// Reads, hashes, decodes and prepares one file: the work of the loading threads.
-struct IngestLoader: Sendable {
+/// What reading a file led to.
+enum ReadFile: Sendable {
+    /// Nothing is to be decoded.
+    case settled(LoadedFile)
+    case decode(DecodingJob)
+}
+
+/// Reads and hashes one file and asks the catalogue about it: the work of the reading threads, which mostly wait for disks.
+struct IngestReader: Sendable {
     let database: CatalogueDatabase
-    let embedder: any Embedder
+    let shortestUsefulSide: Int
     let identity: Int64
     let claims: HashClaims
     let options: IndexingOptions
 
-    func load(_ job: IngestJob) throws(LibraryError) -> LoadedFile {
+    func read(_ job: IngestJob) throws(LibraryError) -> ReadFile {
         var file = job.file
         if let sidecar = file.sidecar, !isUnchanged(job) || job.known?.sidecarStamp != file.sidecarStamp {
             file.words = Sidecar.read(sidecar)
         }
-        if let settled = try settledWithoutReading(file, job.known) { return settled }
+        if let settled = try settledWithoutReading(file, job.known) { return .settled(settled) }
         let bytes: [UInt8]
         do throws(FileProblem) {
-            bytes = try PictureFile.read(&file, limit: options.largestFile)
+            bytes = try options.readFile(&file, options.largestFile)
         } catch {
-            return .failed(file, error, hash: nil)
+            return .settled(.failed(file, error, hash: nil))
         }
         let hash = PictureFile.hash(bytes)
         // Claimed before asking: else the catalogue could learn the bytes between the two and they would be embedded twice.
-        guard claims.claim(hash) else { return .copy(file, hash: hash) }
+        guard claims.claim(hash) else { return .settled(.copy(file, hash: hash)) }
         let content = try database.read { [identity] database -> Int64? in
             guard let id = try database.contentID(hash: hash), try database.hasVector(content: id, identity: identity) else { return nil }
             return id
         }
         if let content {
             claims.release(hash)
-            return .known(file, content: content)
+            return .settled(.known(file, content: content))
         }
-        do throws(FileProblem) {
-            let (record, picture) = try PictureFile.decode(bytes, hash: hash, shortestUsefulSide: embedder.shortestUsefulSide)
-            let prepared: Tensor
-            do { prepared = try embedder.prepare(picture) } catch { throw FileProblem(.notEmbedded, "\(error)") }
-            return .prepared(file, record, prepared)
+        do throws(PictureError) {
+            let metadata = try PictureMetadata.read(bytes: bytes)
+            let cost = PictureDecoder.memory(for: metadata, bytes: bytes, shortestUsefulSide: shortestUsefulSide)
+            return .decode(DecodingJob(file: file, hash: hash, metadata: metadata, bytes: bytes, cost: cost))
         } catch {
-            return .failed(file, error, hash: hash)
+            return .settled(.failed(file, FileProblem(error), hash: hash))
         }
     }
 
