@@ -1,0 +1,83 @@
+import CKernels
+import Tensors
+
+/// Rows on their way to a score by 8-bit codes, some together so that memory can be asked for all of them at once, and the best
+/// so far.
+struct CandidateRows: ~Copyable {
+    private let scan: Scan
+    private let codes: RowCodes
+    private let maps: CodeMaps?
+    private let capacity: Int
+    private var number = 0
+    private var scale: Float = 1
+    private var factor: Float = 0
+    private var term: Float = 0
+    private var squared: Float = 0
+    private var isL2 = false
+    private var query: [Int8] = []
+    private var waiting: [Int] = []
+    private var pointers: [UnsafePointer<UInt8>] = []
+    private var scales: [Float] = []
+    private var offsets: [Float] = []
+    private var dots: [Int32]
+    private var best = TopK(0)
+    private(set) var pool = TopK(0)
+
+    init(_ search: ListSearch, capacity: Int) {
+        scan = search.scan
+        maps = search.codes
+        codes = RowCodes(scan.snapshot, search.codes)
+        self.capacity = capacity
+        dots = [Int32](repeating: 0, count: capacity)
+    }
+
+    /// What the k-th best has: a row below can't be in the answer.
+    var threshold: Float { best.threshold }
+
+    mutating func begin(_ query: borrowing ListQuery, _ number: Int, scale: Float, k: Int, pool: Int) {
+        (self.number, self.scale, factor, term, isL2) = (number, scale, query.factor, query.term, query.isL2)
+        squared = query.square
+        self.query = query.codes
+        best = TopK(k)
+        self.pool = TopK(pool)
+    }
+
+    /// Takes a row that is live and passes the filter; others go by.
+    @inline(__always)
+    mutating func add(_ row: Int) throws(IndexError) {
+        guard scan.isAllowed(row / Chunk.capacity, row % Chunk.capacity) else { return }
+        guard let place = codes.place(row) else { return try offerExact(row) }
+        waiting.append(row)
+        pointers.append(place.code)
+        scales.append(place.scale)
+        offsets.append(isL2 ? -place.square : 0)
+        if waiting.count == capacity { try flush() }
+    }
+
+    mutating func flush() throws(IndexError) {
+        guard !waiting.isEmpty else { return }
+        sn_code_dots_at(query, pointers, waiting.count, codes.width, &dots)
+        for index in waiting.indices {
+            offer(scales[index] * (factor * Float(dots[index]) + term) + offsets[index], waiting[index])
+        }
+        waiting.removeAll(keepingCapacity: true)
+        pointers.removeAll(keepingCapacity: true)
+        scales.removeAll(keepingCapacity: true)
+        offsets.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func offer(_ score: Float, _ row: Int) {
+        guard score >= pool.threshold else { return }
+        let candidate = Candidate(score: score, id: scan.snapshot.id(row), row: row)
+        pool.offer(candidate)
+        best.offer(candidate)
+    }
+
+    /// A row without a code: what its code would give but for the error.
+    private mutating func offerExact(_ row: Int) throws(IndexError) {
+        try scan.snapshot.checkRow(row)
+        var score: Float = 0
+        scan.queries.withQuery(number) { scan.snapshot.score($0, scan.snapshot.pointer(row), count: 1, into: &score) }
+        offer(isL2 ? score + squared : score * scale, row)
+    }
+}

@@ -1,0 +1,112 @@
+import CKernels
+import Tensors
+
+/// How a search looks through lists. A list is looked at while its bound - the score of its centre, and `reach` times as much as
+/// its vectors may be nearer - isn't below the k-th best score so far; of its vectors those count whose estimate, and `errors`
+/// times its standard deviation, isn't. So queries that lie between lists see more of them, and far queries fall back on a scan
+/// of all codes: the share of neighbours found, not the work, is what stays the same.
+struct ListSettings: Sendable {
+    var k: Int
+    /// Candidates that are scored exactly.
+    var pool: Int
+    var reach: Float
+    var errors: Float
+
+    /// Half of the neighbours that may be missed may lie in lists that weren't looked at.
+    init(_ header: ListsHeader, k: Int, recall: Double, depth: Double) {
+        self.k = k
+        pool = k + max(10, k / 2)
+        let share = 1 - (1 - min(max(recall, 0), 1)) / 2
+        reach = header.reach(share: share, depth: depth)
+        let deviations: [Float] = [0, 0.84, 1.28, 1.64, 2.05, 2.33, 2.58, 3.09, 5]
+        errors = deviations[ListsHeader.shares.firstIndex { $0 >= share } ?? deviations.count - 1]
+    }
+}
+
+/// One query made ready for lists: its code, its look-up tables, and each list's product and bound. Reused from query to query.
+struct ListQuery: ~Copyable {
+    let lists: Lists
+    let isL2: Bool
+    private(set) var codes: [Int8]
+    private(set) var factor: Float = 0
+    private(set) var term: Float = 0
+    private(set) var square: Float = 0
+    private(set) var tables: [UInt8]
+    private(set) var step: Float = 0
+    private(set) var bias: Float = 0
+    private(set) var products: [Float]
+    private(set) var bounds: [Float]
+    private var dots: [Int32]
+    private var rotated: [Float]
+    private var values: [Float]
+
+    init(_ lists: Lists) {
+        self.lists = lists
+        let header = lists.header
+        isL2 = header.settings.metric == .l2
+        codes = [Int8](repeating: 0, count: header.width)
+        tables = [UInt8](repeating: 0, count: 4 * header.width)
+        products = [Float](repeating: 0, count: header.listCount)
+        bounds = products
+        dots = [Int32](repeating: 0, count: header.listCount)
+        rotated = [Float](repeating: 0, count: header.width)
+        values = [Float](repeating: 0, count: header.settings.dimension)
+    }
+
+    /// What the values of a query are multiplied by: with the inner product its length says nothing about the order, so it is made
+    /// that of the vectors, for which the bounds were measured.
+    static func scale(_ header: ListsHeader, squaredLength: Double) -> Float {
+        guard header.settings.metric == .innerProduct, squaredLength > 0 else { return 1 }
+        let scale = header.length / Float(squaredLength.squareRoot())
+        return scale.isFinite ? scale : 1
+    }
+
+    mutating func prepare(_ query: UnsafePointer<Float>, scale: Float, reach: Float) {
+        let dimension = values.count, kernels = sn_vectors().pointee
+        square = 0
+        for i in 0..<dimension {
+            values[i] = query[i] * scale
+            rotated[i] = values[i]
+        }
+        for i in dimension..<rotated.count { rotated[i] = 0 }
+        for value in values { square += value * value }
+        lists.rotation.apply(&rotated)
+        kernels.bit_tables(rotated, lists.rotation.groups, &tables, &step, &bias)
+        encode()
+        let centres = lists.centres
+        kernels.code_dots(codes, 1, centres.codes, centres.count, centres.width, &dots)
+        let one = isL2 ? factor / 2 : factor
+        kernels.code_scores_rows(dots, centres.scales, centres.zeros, one, isL2 ? term / 2 : term, &products, centres.count)
+        centres.squares.withUnsafeBufferPointer { squares in
+            centres.radii.withUnsafeBufferPointer { radii in
+                var job = sn_list_bounds(
+                    squares: squares.baseAddress!, radii: radii.baseAddress!, count: centres.count, query_square: square, reach: reach,
+                    l2: isL2)
+                kernels.list_bounds(&job, products, &bounds)
+            }
+        }
+    }
+
+    private mutating func encode() {
+        var sum = 0
+        let scale = CodeBlock.quantise(values) {
+            codes[$0] = Int8(truncatingIfNeeded: $1)
+            sum += $1
+        }
+        factor = isL2 ? 2 * scale : scale
+        term = -128 * factor * Float(sum)
+    }
+
+    /// Distance of the query from a list's centre.
+    func distance(_ list: Int) -> Float { max(0, square - 2 * products[list] + lists.centres.squares[list]).squareRoot() }
+
+    /// What a list's vectors have in common in their scores.
+    func base(_ list: Int) -> Float { isL2 ? 2 * products[list] : products[list] }
+
+    /// The reach at which a list's bound is `score`, as scores are within lists.
+    func reach(_ list: Int, for score: Float) -> Float {
+        let centre = base(list) - (isL2 ? lists.centres.squares[list] : 0)
+        let unit = (isL2 ? 2 : 1) * distance(list) * max(lists.centres.radii[list], 0)
+        return unit > 0 ? (score - centre) / unit : 0
+    }
+}
