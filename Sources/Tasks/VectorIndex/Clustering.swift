@@ -8,9 +8,9 @@ struct Clustering: Sendable {
     let count: Int
     let dimension: Int
 
-    private static let iterations = 8
+    private static let iterations = 12
     /// Vectors of a sample for each centre.
-    static let sampleRows = 40
+    static let sampleRows = 100
 
     /// Centres of `rows`, which must be at least `count`.
     init(_ source: RowCodes, rows: [Int], count: Int, seed: UInt64) throws(IndexError) {

@@ -1,26 +1,38 @@
 import CKernels
+import Foundation
 import Tensors
 
-/// How a search looks through lists. A list is looked at while its bound - the score of its centre, and `reach` times as much as
-/// its vectors may be nearer - isn't below the k-th best score so far; of its vectors those count whose estimate, and `errors`
-/// times its standard deviation, isn't. So queries that lie between lists see more of them, and far queries fall back on a scan
-/// of all codes: the share of neighbours found, not the work, is what stays the same.
+/// How a search looks through lists. Lists are put in order by the score of their centres, and a certain reach times as much as
+/// their vectors may be nearer (the distance of the query from the centre times the radius of the list: what the inequality of
+/// Cauchy and Schwarz allows with a reach of 1). A list is looked at if its bound, with a greater reach that falls with the number
+/// of lists before it, isn't below the k-th best score so far; of its vectors those count whose estimate, and `errors` times its
+/// standard deviation, isn't. So queries that lie between lists see more of them, and far queries fall back on a scan of all
+/// codes: the share of neighbours found, not the work, is what stays the same.
 struct ListSettings: Sendable {
     var k: Int
     /// Candidates that are scored exactly.
     var pool: Int
+    /// The reach by which lists are ordered, that of the first list's bound, and what it loses with each list times the logarithm.
+    var ordering: Float
     var reach: Float
+    var fading: Float
     var errors: Float
 
-    /// Half of the neighbours that may be missed may lie in lists that weren't looked at.
     init(_ header: ListsHeader, k: Int, recall: Double, depth: Double) {
         self.k = k
         pool = k + max(10, k / 2)
-        let share = 1 - (1 - min(max(recall, 0), 1)) / 2
-        reach = header.reach(share: share, depth: depth)
+        reach = header.reach(share: recall, depth: depth)
+        ordering = header.orderingReach
+        fading = ListSettings.fading(ordering)
         let deviations: [Float] = [0, 0.84, 1.28, 1.64, 2.05, 2.33, 2.58, 3.09, 5]
-        errors = deviations[ListsHeader.shares.firstIndex { $0 >= share } ?? deviations.count - 1]
+        errors = deviations[ListsHeader.shares.firstIndex { $0 >= recall } ?? deviations.count - 1]
     }
+
+    /// Of clustered and of real vectors, this leaves the least to look at: half of it or twice as much hardly change anything.
+    static func fading(_ ordering: Float) -> Float { 0.16 * abs(ordering) }
+
+    /// The reach after some lists.
+    func reach(after lists: Int) -> Float { reach - fading * log(Float(lists + 1)) }
 }
 
 /// One query made ready for lists: its code, its look-up tables, and each list's product and bound. Reused from query to query.
@@ -35,6 +47,7 @@ struct ListQuery: ~Copyable {
     private(set) var step: Float = 0
     private(set) var bias: Float = 0
     private(set) var products: [Float]
+    /// Bounds of lists with the reach that was last asked for.
     private(set) var bounds: [Float]
     private var dots: [Int32]
     private var rotated: [Float]
@@ -61,7 +74,7 @@ struct ListQuery: ~Copyable {
         return scale.isFinite ? scale : 1
     }
 
-    mutating func prepare(_ query: UnsafePointer<Float>, scale: Float, reach: Float) {
+    mutating func prepare(_ query: UnsafePointer<Float>, scale: Float) {
         let dimension = values.count, kernels = sn_vectors().pointee
         square = 0
         for i in 0..<dimension {
@@ -77,14 +90,24 @@ struct ListQuery: ~Copyable {
         kernels.code_dots(codes, 1, centres.codes, centres.count, centres.width, &dots)
         let one = isL2 ? factor / 2 : factor
         kernels.code_scores_rows(dots, centres.scales, centres.zeros, one, isL2 ? term / 2 : term, &products, centres.count)
+    }
+
+    /// Works out the bounds of all lists.
+    mutating func bound(reach: Float) {
+        let centres = lists.centres
         centres.squares.withUnsafeBufferPointer { squares in
             centres.radii.withUnsafeBufferPointer { radii in
                 var job = sn_list_bounds(
                     squares: squares.baseAddress!, radii: radii.baseAddress!, count: centres.count, query_square: square, reach: reach,
                     l2: isL2)
-                kernels.list_bounds(&job, products, &bounds)
+                sn_vectors().pointee.list_bounds(&job, products, &bounds)
             }
         }
+    }
+
+    /// The bound of one list.
+    func bound(_ list: Int, reach: Float) -> Float {
+        base(list) - (isL2 ? lists.centres.squares[list] : 0) + reach * (isL2 ? 2 : 1) * distance(list) * lists.centres.radii[list]
     }
 
     private mutating func encode() {

@@ -59,7 +59,8 @@ struct ListWork: ~Copyable {
     mutating func answer(_ number: Int) throws(IndexError) -> TopK? {
         let queries = search.scan.queries, header = search.lists.header, settings = search.settings
         let scale = ListQuery.scale(header, squaredLength: queries.squaredLengths[number])
-        queries.withQuery(number) { query.prepare($0, scale: scale, reach: settings.reach) }
+        queries.withQuery(number) { query.prepare($0, scale: scale) }
+        query.bound(reach: settings.ordering)
         rows.begin(query, number, scale: scale, k: settings.k, pool: settings.pool)
         for list in nearest() { try visit(list) }
         try visitRest()
@@ -73,7 +74,7 @@ struct ListWork: ~Copyable {
         return answer
     }
 
-    /// The lists with the highest bounds.
+    /// The first lists in their order.
     private mutating func nearest() -> [Int] {
         for list in visited.indices { visited[list] = false }
         var best = TopK(ListWork.first)
@@ -86,20 +87,23 @@ struct ListWork: ~Copyable {
         return lists
     }
 
-    /// All other lists whose bounds reach the threshold, highest first.
+    /// The others, as far as their bounds reach the threshold.
     private mutating func visitRest() throws(IndexError) {
-        var limit = max(rows.threshold, -.greatestFiniteMagnitude)
-        let found = sn_vectors().pointee.at_least(query.bounds, &limit, 0, query.bounds.count, &places)
-        order.removeAll(keepingCapacity: true)
+        let settings = search.settings, kernels = sn_vectors().pointee
+        var limit = max(rows.threshold, -.greatestFiniteMagnitude), seen = ListWork.first, reach = settings.reach(after: seen)
+        query.bound(reach: reach)
+        let found = kernels.at_least(query.bounds, &limit, 0, query.bounds.count, &places)
+        var lists: [UInt64] = []
         for place in 0..<found where !visited[Int(places[place])] {
-            order.append(ListWork.key(query.bounds[Int(places[place])], UInt32(places[place])))
+            lists.append(ListWork.key(query.bound(Int(places[place]), reach: settings.ordering), UInt32(places[place])))
         }
-        order.sort(by: >)
-        let lists = order
+        lists.sort(by: >)
         for key in lists {
             let list = Int(UInt32(truncatingIfNeeded: key))
-            if query.bounds[list] < rows.threshold { break }
+            if query.bound(list, reach: reach) < rows.threshold { continue }
             try visit(list)
+            seen += 1
+            reach = settings.reach(after: seen)
         }
     }
 

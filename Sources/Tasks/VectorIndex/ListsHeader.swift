@@ -25,8 +25,10 @@ struct ListsHeader: Sendable, Equatable {
     var source: UInt32
     /// Root of the mean squared length of the vectors.
     var length: Float
-    /// The reach that a list's bound needs, for each depth and share.
+    /// The reach that a list's bound needs, for each depth and share, and what it loses (see `ListSettings`) added.
     var reaches = [Float](repeating: 1, count: ListsHeader.depths.count * ListsHeader.shares.count)
+    /// The reach of the bounds by which lists are put in order.
+    var orderingReach = Float(0.3)
     /// Checksum of centres and table.
     var checksum: UInt32 = 0
 
@@ -55,6 +57,7 @@ struct ListsHeader: Sendable, Equatable {
         bytes.append(little: source)
         bytes.append(little: length.bitPattern)
         bytes.append(little: checksum)
+        bytes.append(little: orderingReach.bitPattern)
         for reach in reaches { bytes.append(little: reach.bitPattern) }
         bytes += [UInt8](repeating: 0, count: ListsHeader.byteCount - 4 - bytes.count)
         bytes.append(little: bytes.checksum(0..<ListsHeader.byteCount - 4))
@@ -78,8 +81,9 @@ struct ListsHeader: Sendable, Equatable {
             settings: settings, generation: generation, rows: Int(rows), trainedRows: Int(trained), listCount: Int(lists),
             seed: bytes.little(at: 48), source: bytes.little(at: 60), length: Float(bitPattern: bytes.little(at: 64)))
         checksum = bytes.little(at: 68)
-        for index in reaches.indices { reaches[index] = Float(bitPattern: bytes.little(at: 72 + 4 * index)) }
-        guard length.isFinite, length >= 0, reaches.allSatisfy({ $0.isFinite }) else { return nil }
+        for index in reaches.indices { reaches[index] = Float(bitPattern: bytes.little(at: 76 + 4 * index)) }
+        orderingReach = Float(bitPattern: bytes.little(at: 72))
+        guard orderingReach.isFinite, length.isFinite, length >= 0, reaches.allSatisfy({ $0.isFinite }) else { return nil }
     }
 
     init(

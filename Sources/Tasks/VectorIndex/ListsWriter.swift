@@ -38,7 +38,7 @@ struct ListsWriter: Sendable {
         do throws(IndexError) {
             var header = try write(contents, to: file)
             if measured, let lists = Lists(path, snapshot) {
-                header.reaches = try lists.measuredReaches(snapshot)
+                (header.orderingReach, header.reaches) = try lists.measuredReaches(snapshot)
                 try file.write(header.encoded(), at: 0)
             }
             guard rename(path, folder.file(name)) == 0 else { throw file.failure("rename to \(name)") }
