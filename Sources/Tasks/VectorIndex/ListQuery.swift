@@ -47,6 +47,8 @@ struct ListQuery: ~Copyable {
     private(set) var step: Float = 0
     private(set) var bias: Float = 0
     private(set) var products: [Float]
+    /// By which lists are put in order: their bounds with `ListSettings.ordering`.
+    private(set) var order: [Float]
     /// Bounds of lists with the reach that was last asked for.
     private(set) var bounds: [Float]
     private var dots: [Int32]
@@ -60,6 +62,7 @@ struct ListQuery: ~Copyable {
         codes = [Int8](repeating: 0, count: header.width)
         tables = [UInt8](repeating: 0, count: 4 * header.width)
         products = [Float](repeating: 0, count: header.listCount)
+        order = products
         bounds = products
         dots = [Int32](repeating: 0, count: header.listCount)
         rotated = [Float](repeating: 0, count: header.width)
@@ -90,6 +93,12 @@ struct ListQuery: ~Copyable {
         kernels.code_dots(codes, 1, centres.codes, centres.count, centres.width, &dots)
         let one = isL2 ? factor / 2 : factor
         kernels.code_scores_rows(dots, centres.scales, centres.zeros, one, isL2 ? term / 2 : term, &products, centres.count)
+    }
+
+    /// Works out the bounds by which lists are put in order.
+    mutating func arrange(reach: Float) {
+        bound(reach: reach)
+        swap(&order, &bounds)
     }
 
     /// Works out the bounds of all lists.

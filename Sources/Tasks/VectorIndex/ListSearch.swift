@@ -35,13 +35,14 @@ struct ListWork: ~Copyable {
     private static let first = 8
     /// Rows whose 8-bit codes are fetched from memory together.
     private static let together = 32
+    /// Vectors that are fetched ahead of the one that is scored.
+    private static let ahead = 4
 
     private let search: ListSearch
     private var query: ListQuery
     private var rows: CandidateRows
     private var places: [Int32]
     private var uppers: [Float]
-    private var order: [UInt64] = []
     private var visited: [Bool]
     /// A list was not what its checksum says.
     private var damaged = false
@@ -60,60 +61,60 @@ struct ListWork: ~Copyable {
         let queries = search.scan.queries, header = search.lists.header, settings = search.settings
         let scale = ListQuery.scale(header, squaredLength: queries.squaredLengths[number])
         queries.withQuery(number) { query.prepare($0, scale: scale) }
-        query.bound(reach: settings.ordering)
+        query.arrange(reach: settings.ordering)
         rows.begin(query, number, scale: scale, k: settings.k, pool: settings.pool)
-        for list in nearest() { try visit(list) }
-        try visitRest()
+        try visitLists()
         try tail()
         if damaged { return nil }
         var answer = TopK(settings.k)
-        for candidate in rows.pool.items {
-            try search.scan.snapshot.checkRow(candidate.row)
+        let pool = rows.pool.items, snapshot = search.scan.snapshot
+        for (place, candidate) in pool.enumerated() {
+            // Vectors lie anywhere: memory is asked for those to come.
+            if place == 0 { for next in pool.prefix(ListWork.ahead) { sn_fetch(snapshot.pointer(next.row), snapshot.settings.rowBytes) } }
+            if place + ListWork.ahead < pool.count { sn_fetch(snapshot.pointer(pool[place + ListWork.ahead].row), snapshot.settings.rowBytes) }
+            try snapshot.checkRow(candidate.row)
             answer.offer(search.scan.scored(number, candidate))
         }
         return answer
     }
 
-    /// The first lists in their order.
-    private mutating func nearest() -> [Int] {
+    /// Looks at lists in their order, as far as their bounds reach the threshold. The order is found for some lists at a time,
+    /// because after these fewer are left to be put in order.
+    private mutating func visitLists() throws(IndexError) {
+        let settings = search.settings, kernels = sn_vectors().pointee, count = query.order.count
         for list in visited.indices { visited[list] = false }
-        var best = TopK(ListWork.first)
-        let bounds = query.bounds
-        for list in bounds.indices where bounds[list] > best.threshold || !best.isFull {
-            best.offer(Candidate(score: bounds[list], id: Int64(list), row: list))
-        }
-        let lists = best.sorted.filter { $0.score > -.infinity }.map(\.row)
-        for list in lists { visited[list] = true }
-        return lists
-    }
-
-    /// The others, as far as their bounds reach the threshold.
-    private mutating func visitRest() throws(IndexError) {
-        let settings = search.settings, kernels = sn_vectors().pointee
-        var limit = max(rows.threshold, -.greatestFiniteMagnitude), seen = ListWork.first, reach = settings.reach(after: seen)
-        query.bound(reach: reach)
-        let found = kernels.at_least(query.bounds, &limit, 0, query.bounds.count, &places)
-        var lists: [UInt64] = []
-        for place in 0..<found where !visited[Int(places[place])] {
-            lists.append(ListWork.key(query.bound(Int(places[place]), reach: settings.ordering), UInt32(places[place])))
-        }
-        lists.sort(by: >)
-        for key in lists {
-            let list = Int(UInt32(truncatingIfNeeded: key))
-            if query.bound(list, reach: reach) < rows.threshold { continue }
-            try visit(list)
-            seen += 1
-            reach = settings.reach(after: seen)
+        var seen = 0, together = ListWork.first
+        while true {
+            var limit = max(rows.threshold, -.greatestFiniteMagnitude)
+            let reach = settings.reach(after: seen)
+            if limit > -.greatestFiniteMagnitude { query.bound(reach: reach) }
+            let found = limit > -.greatestFiniteMagnitude
+                ? kernels.at_least(query.bounds, &limit, 0, count, &places) : kernels.at_least(query.order, &limit, 0, count, &places)
+            let some = next(together, of: found)
+            if some.isEmpty { return }
+            for (place, list) in some.enumerated() {
+                visited[list] = true
+                if query.bound(list, reach: settings.reach(after: seen)) < rows.threshold { continue }
+                try visit(list, next: place + 1 < some.count ? some[place + 1] : nil)
+                seen += 1
+            }
+            together = min(together * 2, 256)
         }
     }
 
-    /// Orders first by score, as whole numbers compare.
-    private static func key(_ score: Float, _ place: UInt32) -> UInt64 {
-        let bits = score.bitPattern
-        return UInt64(bits >> 31 == 1 ? ~bits : bits | 0x8000_0000) << 32 | UInt64(place)
+    /// Of lists that were found, those that come first and haven't been looked at.
+    private func next(_ wanted: Int, of found: Int) -> [Int] {
+        var best = TopK(wanted)
+        for place in 0..<found {
+            let list = Int(places[place])
+            if query.order[list] >= best.threshold, !visited[list] {
+                best.offer(Candidate(score: query.order[list], id: Int64(list), row: list))
+            }
+        }
+        return best.sorted.map(\.row)
     }
 
-    private mutating func visit(_ list: Int) throws(IndexError) {
+    private mutating func visit(_ list: Int, next: Int?) throws(IndexError) {
         let lists = search.lists, count = lists.entries[list].count
         if let kept = search.kept {
             for row in kept[list] { try rows.add(Int(row)) }
@@ -128,22 +129,11 @@ struct ListWork: ~Copyable {
             var job = sn_bit_scan(
                 blocks: blocks.assumingMemoryBound(to: UInt8.self), count: count, groups: lists.rotation.groups,
                 tables: tables.baseAddress!, step: query.step, bias: query.bias, base: query.base(list),
-                spread: search.settings.errors * query.distance(list), threshold: rows.threshold)
+                spread: search.settings.errors * query.distance(list), threshold: rows.threshold, next: next.map { lists.start($0).assumingMemoryBound(to: UInt8.self) },
+                next_bytes: next.map { (lists.entries[$0].count + 31) / 32 * lists.header.blockBytes } ?? 0)
             return kernels.bit_scan(&job, &places, &uppers)
         }
-        if found <= ListWork.together {
-            for index in 0..<found { try rows.add(lists.row(blocks, Int(places[index]))) }
-            return try rows.flush()
-        }
-        // Many: the best first, because they raise the threshold for the others.
-        order.removeAll(keepingCapacity: true)
-        for index in 0..<found { order.append(ListWork.key(uppers[index], UInt32(index))) }
-        order.sort(by: >)
-        for key in order {
-            let index = Int(UInt32(truncatingIfNeeded: key))
-            if uppers[index] < rows.threshold { break }
-            try rows.add(lists.row(blocks, Int(places[index])))
-        }
+        for index in 0..<found where uppers[index] >= rows.threshold { try rows.add(lists.row(blocks, Int(places[index]))) }
         try rows.flush()
     }
 

@@ -27,8 +27,8 @@ extension Lists {
             for (number, row) in sample.enumerated() {
                 let scale = ListQuery.scale(header, squaredLength: queries.squaredLengths[number])
                 queries.withQuery(number) { query.prepare($0, scale: scale) }
-                query.bound(reach: ordering)
-                let ranks = pass == 0 ? [] : Lists.ranks(query.bounds)
+                query.arrange(reach: ordering)
+                let ranks = pass == 0 ? [] : Lists.ranks(query.order)
                 let others = truth[number].sorted.filter { $0.row != row && $0.row < owners.count && owners[$0.row] != .max }
                 for (place, depth) in ListsHeader.depths.enumerated() where !others.isEmpty && (pass == 1 || place == 0) {
                     let near = others.prefix(depth), score = near.last!.score * scale + (query.isL2 ? query.square : 0)

@@ -53,9 +53,12 @@ final class Lists: Sendable {
         UnsafePointer((bytes.pointer + ListsHeader.byteCount).assumingMemoryBound(to: Float.self)) + list * header.settings.dimension
     }
 
+    /// Where a list's blocks lie, whatever they are.
+    func start(_ list: Int) -> UnsafeRawPointer { UnsafeRawPointer(bytes.pointer) + entries[list].offset }
+
     /// A list's blocks, if they are right.
     func blocks(_ list: Int) -> UnsafeRawPointer? {
-        let entry = entries[list], start = UnsafeRawPointer(bytes.pointer) + entry.offset
+        let entry = entries[list], start = start(list)
         let state = states.pointer.assumingMemoryBound(to: UInt32.self) + list
         if sn_counter_load(state) == 0 {
             var good = sn_crc32c(0, start, (entry.count + 31) / 32 * header.blockBytes) == entry.checksum

@@ -11,6 +11,8 @@ intptr_t NAME(bit_scan)(const sn_bit_scan *scan, int32_t *places, float *bounds)
         const float *slopes = (const float *)(block + 64 * scan->groups), *offsets = slopes + SN_BIT_BLOCK, *errors = offsets + SN_BIT_BLOCK;
         uint32_t sums[SN_BIT_BLOCK];
         float upper[SN_BIT_BLOCK];
+        intptr_t ahead = first / SN_BIT_BLOCK * size, until = ahead + size < scan->next_bytes ? ahead + size : scan->next_bytes;
+        for (; ahead < until; ahead += 64) __builtin_prefetch(scan->next + ahead);
         block_sums(block, scan->tables, scan->groups, sums);
         for (int i = 0; i < SN_BIT_BLOCK; i++) {
             float product = scan->step * (float)(int32_t)sums[i] + scan->bias;

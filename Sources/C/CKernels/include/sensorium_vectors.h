@@ -24,6 +24,9 @@ typedef struct {
     float step, bias;       // sum of the query's components with the signs of a code = step * its table entries + bias
     float base, spread;     // bound = base + offset + slope * that sum + error * spread
     float threshold;
+    // A list that is likely to come next: fetched from memory meanwhile, up to the length of this one
+    const uint8_t *_Nullable next;
+    intptr_t next_bytes;
 } sn_bit_scan;
 
 // What the codes of a list's vectors have in common.
@@ -99,6 +102,11 @@ void sn_bit_take(const uint8_t *block, intptr_t groups, intptr_t place, uint8_t 
 
 // out[i] = sum(rows[i] * q) as `code_dots` says, rows anywhere; those to come are fetched ahead.
 void sn_code_dots_at(const int8_t *q, const uint8_t *_Nonnull const *_Nonnull rows, intptr_t count, intptr_t width, int32_t *out);
+
+// Asks for memory that will be read soon; the first 4 KiB at most.
+static inline void sn_fetch(const void *bytes, intptr_t count) {
+    for (intptr_t i = 0; i < (count < 4096 ? count : 4096); i += 64) __builtin_prefetch((const char *)bytes + i);
+}
 
 // CRC-32C (Castagnoli) of bytes that follow those whose checksum is `checksum` (0 at first).
 uint32_t sn_crc32c(uint32_t checksum, const void *bytes, size_t count);
