@@ -6,7 +6,9 @@ import Tensors
 struct CandidateRows: ~Copyable {
     private let scan: Scan
     private let codes: RowCodes
-    private let maps: CodeMaps?
+    /// Where the block of codes lies that a row belongs to, once it has been looked at.
+    private var blocks: [UnsafeRawPointer?]
+    private let allowed: UnsafePointer<UInt64>
     private let capacity: Int
     private var number = 0
     private var scale: Float = 1
@@ -17,15 +19,14 @@ struct CandidateRows: ~Copyable {
     private var query: [Int8] = []
     private var waiting: [Int] = []
     private var pointers: [UnsafePointer<UInt8>] = []
-    private var scales: [Float] = []
-    private var offsets: [Float] = []
     private var dots: [Int32]
     private var best = TopK(0)
     private(set) var pool = TopK(0)
 
     init(_ search: ListSearch, capacity: Int) {
         scan = search.scan
-        maps = search.codes
+        blocks = [UnsafeRawPointer?](repeating: nil, count: scan.blockCount)
+        allowed = UnsafePointer(scan.mask.words.pointer)
         codes = RowCodes(scan.snapshot, search.codes)
         self.capacity = capacity
         dots = [Int32](repeating: 0, count: capacity)
@@ -45,12 +46,15 @@ struct CandidateRows: ~Copyable {
     /// Takes a row that is live and passes the filter; others go by.
     @inline(__always)
     mutating func add(_ row: Int) throws(IndexError) {
-        guard scan.isAllowed(row / Chunk.capacity, row % Chunk.capacity) else { return }
-        guard let place = codes.place(row) else { return try offerExact(row) }
+        guard allowed[row / 64] >> UInt64(row % 64) & 1 == 1 else { return }
+        let number = row / Chunk.block, slot = row % Chunk.block
+        if blocks[number] == nil { blocks[number] = codes.block(row) }
+        guard let block = blocks[number] else { return try offerExact(row) }
+        let code = (block + CodeBlock.leadBytes).assumingMemoryBound(to: UInt8.self) + slot * codes.width
+        sn_fetch(code, codes.width)
+        sn_fetch(block + CodeBlock.scalesOffset + 4 * slot, 4)
         waiting.append(row)
-        pointers.append(place.code)
-        scales.append(place.scale)
-        offsets.append(isL2 ? -place.square : 0)
+        pointers.append(code)
         if waiting.count == capacity { try flush() }
     }
 
@@ -58,12 +62,13 @@ struct CandidateRows: ~Copyable {
         guard !waiting.isEmpty else { return }
         sn_code_dots_at(query, pointers, waiting.count, codes.width, &dots)
         for index in waiting.indices {
-            offer(scales[index] * (factor * Float(dots[index]) + term) + offsets[index], waiting[index])
+            let block = blocks[waiting[index] / Chunk.block]!, slot = 4 * (waiting[index] % Chunk.block)
+            let scale = block.load(fromByteOffset: CodeBlock.scalesOffset + slot, as: Float.self)
+            let offset = isL2 ? -block.load(fromByteOffset: CodeBlock.squaresOffset + slot, as: Float.self) : 0
+            offer(scale * (factor * Float(dots[index]) + term) + offset, waiting[index])
         }
         waiting.removeAll(keepingCapacity: true)
         pointers.removeAll(keepingCapacity: true)
-        scales.removeAll(keepingCapacity: true)
-        offsets.removeAll(keepingCapacity: true)
     }
 
     private mutating func offer(_ score: Float, _ row: Int) {

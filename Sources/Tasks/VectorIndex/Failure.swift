@@ -29,6 +29,14 @@ struct SharedArray<Element: BitwiseCopyable & Sendable>: Sendable {
         storage.pointer.initializeMemory(as: Element.self, repeating: value, count: count)
     }
 
+    init(_ elements: [Element]) {
+        count = elements.count
+        storage = Storage(byteCount: count * MemoryLayout<Element>.stride)
+        elements.withUnsafeBytes { bytes in
+            if let first = bytes.baseAddress { storage.pointer.copyMemory(from: first, byteCount: bytes.count) }
+        }
+    }
+
     var pointer: UnsafeMutablePointer<Element> { storage.pointer.assumingMemoryBound(to: Element.self) }
 
     subscript(index: Int) -> Element {

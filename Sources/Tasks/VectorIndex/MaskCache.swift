@@ -4,14 +4,14 @@ import Tensors
 /// The rows that may be found: live, and passed by the filter.
 final class RowMask: Sendable {
     /// Bit i of word i / 64: row i may be found. Chunks are whole numbers of words.
-    let words: [UInt64]
+    let words: SharedArray<UInt64>
     let count: Int
     private let grouped = Mutex<(inode: UInt64, groups: Groups)?>(nil)
 
     init(_ snapshot: Snapshot, filter: IDSet?) {
         let chunks = snapshot.chunks
         guard let filter else {
-            words = chunks.flatMap(\.live)
+            words = SharedArray(chunks.flatMap(\.live))
             count = snapshot.liveCount
             return
         }
@@ -22,8 +22,9 @@ final class RowMask: Sendable {
                 masks.withLock { $0[index] = mask }
             }
         }
-        words = masks.withLock { $0.flatMap { $0 } }
-        count = words.reduce(0) { $0 + $1.nonzeroBitCount }
+        let all = masks.withLock { $0.flatMap { $0 } }
+        words = SharedArray(all)
+        count = all.reduce(0) { $0 + $1.nonzeroBitCount }
     }
 
     private static func mask(_ chunk: Chunk, _ filter: IDSet) -> [UInt64] {

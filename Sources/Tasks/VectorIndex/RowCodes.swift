@@ -25,6 +25,9 @@ struct RowCodes: Sendable {
         )
     }
 
+    /// Asks `maps` of a block; once it is known to be right, where it lies can be kept.
+    func block(_ row: Int) -> UnsafeRawPointer? { maps?.block(row / Chunk.block, snapshot) }
+
     /// Copies a row's code to `codes` and returns its scale.
     func copy(_ row: Int, to codes: UnsafeMutablePointer<UInt8>) throws(IndexError) -> Float {
         if let place = place(row) {
