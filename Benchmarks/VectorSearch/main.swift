@@ -6,6 +6,7 @@
 //                                                    (single: the first 200 queries, one after the other). IDS: a file of 64-bit
 //                                                    ids, the only ones that may be found
 //     bench-vector-search FOLDER change.npy          adds the vectors under new ids, then removes them: seconds of each
+//     bench-vector-search FOLDER compact             gives back the room of what was removed
 import Foundation
 import Tensors
 import VectorIndex
@@ -86,6 +87,7 @@ func answer(_ folder: String, _ path: String, _ k: Int, _ mode: String, _ ids: S
 let arguments = Array(CommandLine.arguments.dropFirst())
 do {
     switch arguments.count {
+    case 2 where arguments[1] == "compact": try LocalIndex.open(at: arguments[0]).compact()
     case 2: try change(arguments[0], arguments[1])
     case 3: try build(arguments[0], arguments[1], arguments[2])
     case 4, 5: try answer(arguments[0], arguments[1], Int(arguments[2]) ?? 10, arguments[3], arguments.count > 4 ? arguments[4] : nil)

@@ -26,6 +26,9 @@ struct ListSettings: Sendable {
         fading = ListSettings.fading(ordering)
         let deviations: [Float] = [0, 0.84, 1.28, 1.64, 2.05, 2.33, 2.58, 3.09, 5]
         errors = deviations[ListsHeader.shares.firstIndex { $0 >= recall } ?? deviations.count - 1]
+        guard recall >= 1 else { return }
+        // Every list, every vector that could be one of the best, and room for the error of 8-bit codes.
+        (reach, fading, pool) = (1e6, 0, min(8 * k, 1 << 40) + 64)
     }
 
     /// Of clustered and of real vectors, this leaves the least to look at: half of it or twice as much hardly change anything.

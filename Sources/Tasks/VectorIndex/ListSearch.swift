@@ -140,9 +140,16 @@ struct ListWork: ~Copyable {
         try rows.flush()
     }
 
-    /// Rows that came after the lists were made.
+    /// Rows that came after the lists were made: from a whole block of rows on, so from a whole word of the mask.
     private mutating func tail() throws(IndexError) {
-        for row in search.lists.header.rows..<max(search.lists.header.rows, search.scan.snapshot.commit.rows) { try rows.add(row) }
+        let mask = search.scan.mask
+        for word in search.lists.header.rows / 64..<mask.words.count {
+            var bits = mask.words[word]
+            while bits != 0 {
+                try rows.add(word * 64 + bits.trailingZeroBitCount)
+                bits &= bits - 1
+            }
+        }
         try rows.flush()
     }
 }

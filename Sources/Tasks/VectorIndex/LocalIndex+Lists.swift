@@ -12,9 +12,9 @@ struct KnownLists: Sendable {
 
 extension LocalIndex {
     /// From so many rows on lists are made without being asked for: a scan of all codes is fast enough below.
-    static let listedRows = 65536
+    package static let listedRows = 65536
     /// The least number of rows that `buildLists()` makes lists of.
-    static let leastListedRows = 1024
+    static let leastListedRows = 256
     /// Lists whose centres were found when there were this many times fewer vectors are made anew.
     private static let growth = 4
 
@@ -31,6 +31,9 @@ extension LocalIndex {
         }
     }
 
+    /// Rows that are in lists; nil where there are none.
+    package func rowsInLists() throws(IndexError) -> Int? { lists(try current())?.header.rows }
+
     /// Not to be used again, because one of them is damaged: searches scan codes until lists are made anew.
     func discard(_ lists: Lists) {
         knownLists.withLock { known in
@@ -39,9 +42,8 @@ extension LocalIndex {
     }
 
     /// Brings all vectors into lists, for `Exactness.approximate`, or makes the lists anew (after the vectors have become quite
-    /// different ones). Changes do this by themselves from 65,536 vectors on, a few thousand at a time; with fewer than 1,024
-    /// there is nothing to gain and nothing is done. Takes about a quarter of a minute for a million vectors of 512 components on two
-    /// cores.
+    /// different ones). Changes do this by themselves from 65,536 vectors on, some thousands at a time; with fewer than 256
+    /// there is nothing to gain and nothing is done.
     public func buildLists(fromScratch: Bool = false) throws(IndexError) {
         try exclusively { (_) throws(IndexError) in
             let snapshot = try current()
