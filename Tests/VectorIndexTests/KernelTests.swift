@@ -113,12 +113,11 @@ import Testing
                 var tables = [UInt8](repeating: 0, count: 64 * groups), step: Float = 0, bias: Float = 0
                 table.bit_tables(query, groups, &tables, &step, &bias)
                 var places = [Int32](repeating: -1, count: 32 * blocks), bounds = [Float](repeating: 0, count: 32 * blocks)
-                var job = sn_bit_scan(
-                    blocks: bytes, count: count, groups: groups, tables: tables, step: step, bias: bias, base: 0.5, spread: 0.25,
-                    threshold: threshold, next: nil, next_bytes: 0)
                 let found = bytes.withUnsafeBufferPointer { bytes in
                     tables.withUnsafeBufferPointer { tables in
-                        (job.blocks, job.tables) = (bytes.baseAddress!, tables.baseAddress!)
+                        var job = sn_bit_scan(
+                            blocks: bytes.baseAddress!, count: count, groups: groups, tables: tables.baseAddress!, step: step, bias: bias,
+                            base: 0.5, spread: 0.25, threshold: threshold, next: nil, next_bytes: 0)
                         return table.bit_scan(&job, &places, &bounds)
                     }
                 }
@@ -151,12 +150,12 @@ import Testing
             for _ in 0..<100 {
                 let x = zip(centre, normals(dimension)).map { $0 + 0.3 * $1 }
                 var work = [Float](repeating: 0, count: width), bits = [UInt8](repeating: 0, count: width / 8), factors = [Float](repeating: 0, count: 4)
-                var encoder = sn_bit_encoder(
-                    centre: centre, rotated: turned, signs: signs, rounds: 4, dimension: dimension, width: width, l2: false)
                 centre.withUnsafeBufferPointer { centre in
                     turned.withUnsafeBufferPointer { turned in
                         signs.withUnsafeBufferPointer { signs in
-                            (encoder.centre, encoder.rotated, encoder.signs) = (centre.baseAddress!, turned.baseAddress!, signs.baseAddress!)
+                            var encoder = sn_bit_encoder(
+                                centre: centre.baseAddress!, rotated: turned.baseAddress!, signs: signs.baseAddress!, rounds: 4,
+                                dimension: dimension, width: width, l2: false)
                             kernels.bit_encode(&encoder, x, &work, &bits, &factors)
                         }
                     }

@@ -68,14 +68,18 @@ void sn_bit_take(const uint8_t *block, intptr_t groups, intptr_t place, uint8_t 
 
 void sn_code_dots_at(const int8_t *q, const uint8_t *const *rows, intptr_t count, intptr_t width, int32_t *out) {
     const sn_vector_table *f = sn_vectors();
-    enum { AHEAD = 6, MOST = 1024 };
-    intptr_t fetched = width < MOST ? width : MOST;
-    for (intptr_t r = 0; r < count && r < AHEAD; r++)
-        for (intptr_t i = 0; i < fetched; i += 64) __builtin_prefetch(rows[r] + i);
-    for (intptr_t r = 0; r < count; r++) {
-        if (r + AHEAD < count)
-            for (intptr_t i = 0; i < fetched; i += 64) __builtin_prefetch(rows[r + AHEAD] + i);
-        f->code_dots(q, 1, rows[r], 1, width, out + r);
+    for (intptr_t r = 0; r < count; r++) f->code_dots(q, 1, rows[r], 1, width, out + r);
+}
+
+void sn_list_ranks(const float *order, intptr_t count, float low, float scale, uint32_t *ranks) {
+    for (int i = 0; i < SN_RANK_STEPS; i++) ranks[i] = 0;
+    for (intptr_t i = 0; i < count; i++) ranks[sn_rank_step(order[i], low, scale)]++;
+    // From numbers of lists to how many lie above a step.
+    uint32_t above = 0;
+    for (int i = SN_RANK_STEPS - 1; i >= 0; i--) {
+        uint32_t here = ranks[i];
+        ranks[i] = above + here / 2;
+        above += here;
     }
 }
 

@@ -6,8 +6,9 @@ import Tensors
 struct CandidateRows: ~Copyable {
     private let scan: Scan
     private let codes: RowCodes
-    /// Where the block of codes lies that a row belongs to, once it has been looked at.
-    private var blocks: [UnsafeRawPointer?]
+    private let maps: CodeMaps?
+    private let starts: [(codes: UnsafeRawPointer, states: UnsafePointer<UInt32>)]
+    private let blockBytes: Int
     private let allowed: UnsafePointer<UInt64>
     private let capacity: Int
     private var number = 0
@@ -25,7 +26,9 @@ struct CandidateRows: ~Copyable {
 
     init(_ search: ListSearch, capacity: Int) {
         scan = search.scan
-        blocks = [UnsafeRawPointer?](repeating: nil, count: scan.blockCount)
+        maps = search.codes
+        starts = search.codes?.starts ?? []
+        blockBytes = CodeBlock.byteCount(scan.snapshot.settings.dimension)
         allowed = UnsafePointer(scan.mask.words.pointer)
         codes = RowCodes(scan.snapshot, search.codes)
         self.capacity = capacity
@@ -47,9 +50,8 @@ struct CandidateRows: ~Copyable {
     @inline(__always)
     mutating func add(_ row: Int) throws(IndexError) {
         guard allowed[row / 64] >> UInt64(row % 64) & 1 == 1 else { return }
-        let number = row / Chunk.block, slot = row % Chunk.block
-        if blocks[number] == nil { blocks[number] = codes.block(row) }
-        guard let block = blocks[number] else { return try offerExact(row) }
+        guard let block = block(row) else { return try offerExact(row) }
+        let slot = row % Chunk.block
         let code = (block + CodeBlock.leadBytes).assumingMemoryBound(to: UInt8.self) + slot * codes.width
         sn_fetch(code, codes.width)
         sn_fetch(block + CodeBlock.scalesOffset + 4 * slot, 4)
@@ -58,13 +60,22 @@ struct CandidateRows: ~Copyable {
         if waiting.count == capacity { try flush() }
     }
 
+    /// The block of codes that a row belongs to: at once where it has been found right before.
+    @inline(__always)
+    private func block(_ row: Int) -> UnsafeRawPointer? {
+        let chunk = row / Chunk.capacity, number = row % Chunk.capacity / Chunk.block
+        guard chunk < starts.count, sn_counter_load(starts[chunk].states + number) == 1 else { return codes.block(row) }
+        return starts[chunk].codes + number * blockBytes
+    }
+
     mutating func flush() throws(IndexError) {
         guard !waiting.isEmpty else { return }
         sn_code_dots_at(query, pointers, waiting.count, codes.width, &dots)
         for index in waiting.indices {
-            let block = blocks[waiting[index] / Chunk.block]!, slot = 4 * (waiting[index] % Chunk.block)
-            let scale = block.load(fromByteOffset: CodeBlock.scalesOffset + slot, as: Float.self)
-            let offset = isL2 ? -block.load(fromByteOffset: CodeBlock.squaresOffset + slot, as: Float.self) : 0
+            let block = pointers[index] - waiting[index] % Chunk.block * codes.width - CodeBlock.leadBytes, slot = 4 * (waiting[index] % Chunk.block)
+            let lead = UnsafeRawPointer(block)
+            let scale = lead.load(fromByteOffset: CodeBlock.scalesOffset + slot, as: Float.self)
+            let offset = isL2 ? -lead.load(fromByteOffset: CodeBlock.squaresOffset + slot, as: Float.self) : 0
             offer(scale * (factor * Float(dots[index]) + term) + offset, waiting[index])
         }
         waiting.removeAll(keepingCapacity: true)

@@ -62,26 +62,29 @@ struct Clustering: Sendable {
     }
 }
 
-/// Places of items, by group.
+/// Items by group.
 struct Groups: Sendable {
-    private var starts: [Int]
-    private var places: [UInt32]
+    private let starts: SharedArray<Int>
+    private let items: SharedArray<UInt32>
 
     /// `owners[i]` is the group of item i, or of `items[i]`; `UInt32.max` leaves it out.
-    init(_ owners: [UInt32], _ count: Int, items: [UInt32]? = nil) {
+    init(_ owners: [UInt32], _ count: Int, items names: [UInt32]? = nil) {
         var starts = [Int](repeating: 0, count: count + 1)
         for owner in owners where owner != .max { starts[Int(owner) + 1] += 1 }
         for group in 0..<count { starts[group + 1] += starts[group] }
-        var places = [UInt32](repeating: 0, count: starts[count]), next = starts
+        var items = [UInt32](repeating: 0, count: starts[count]), next = starts
         for (item, owner) in owners.enumerated() where owner != .max {
-            places[next[Int(owner)]] = items?[item] ?? UInt32(item)
+            items[next[Int(owner)]] = names?[item] ?? UInt32(item)
             next[Int(owner)] += 1
         }
-        self.starts = starts
-        self.places = places
+        self.starts = SharedArray(starts)
+        self.items = SharedArray(items)
     }
 
-    subscript(group: Int) -> ArraySlice<UInt32> { places[starts[group]..<starts[group + 1]] }
+    /// Where the items of a group are.
+    func places(_ group: Int) -> Range<Int> { starts[group]..<starts[group + 1] }
+    func item(_ place: Int) -> UInt32 { items[place] }
+    subscript(group: Int) -> [UInt32] { places(group).map(item) }
 }
 
 /// Finds the nearest centre of each vector.

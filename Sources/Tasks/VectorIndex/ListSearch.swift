@@ -31,10 +31,10 @@ struct ListSearch: Sendable {
 
 /// One thread's search: memory that it uses again for each query.
 struct ListWork: ~Copyable {
-    /// Lists that are looked at before there is a score to compare their bounds with.
-    private static let first = 8
+    /// Lists that are looked at in their order: some before there is a score to compare bounds with, and some more.
+    private static let stages = [8, 56]
     /// Rows whose 8-bit codes are fetched from memory together.
-    private static let together = 32
+    private static let together = 16
     /// Vectors that are fetched ahead of the one that is scored.
     private static let ahead = 4
 
@@ -51,7 +51,7 @@ struct ListWork: ~Copyable {
         self.search = search
         query = ListQuery(search.lists)
         rows = CandidateRows(search, capacity: ListWork.together)
-        let longest = ((search.lists.entries.map(\.count).max() ?? 0) + 31) / 32 * 32, count = search.lists.header.listCount
+        let longest = (search.lists.longest + 31) / 32 * 32, count = search.lists.header.listCount
         places = [Int32](repeating: 0, count: max(longest, count))
         uppers = [Float](repeating: 0, count: longest)
         visited = [Bool](repeating: false, count: count)
@@ -78,30 +78,44 @@ struct ListWork: ~Copyable {
         return answer
     }
 
-    /// Looks at lists in their order, as far as their bounds reach the threshold. The order is found for some lists at a time,
-    /// because after these fewer are left to be put in order.
+    /// Looks at lists, as far as their bounds reach the threshold: at the first ones in their order, because they hold most of the
+    /// answer, then at the others as they lie, each with the reach that goes with about its place in the order.
     private mutating func visitLists() throws(IndexError) {
         let settings = search.settings, kernels = sn_vectors().pointee, count = query.order.count
         for list in visited.indices { visited[list] = false }
-        var seen = 0, together = ListWork.first
-        while true {
+        var seen = 0
+        for together in ListWork.stages {
             var limit = max(rows.threshold, -.greatestFiniteMagnitude)
-            let reach = settings.reach(after: seen)
-            if limit > -.greatestFiniteMagnitude { query.bound(reach: reach) }
-            let found = limit > -.greatestFiniteMagnitude
-                ? kernels.at_least(query.bounds, &limit, 0, count, &places) : kernels.at_least(query.order, &limit, 0, count, &places)
-            let some = next(together, of: found)
-            if some.isEmpty { return }
+            if rows.threshold > -.infinity { query.bound(reach: settings.reach(after: seen)) }
+            let bounds = rows.threshold > -.infinity ? query.bounds : query.order
+            let found = kernels.at_least(bounds, &limit, 0, count, &places), some = next(together, of: found)
             for (place, list) in some.enumerated() {
                 visited[list] = true
                 if query.bound(list, reach: settings.reach(after: seen)) < rows.threshold { continue }
                 try visit(list, next: place + 1 < some.count ? some[place + 1] : nil)
                 seen += 1
             }
-            // With a narrow filter a list takes less time than its place in the order.
             try rows.flush()
-            together = search.kept == nil ? min(together * 2, 256) : together == ListWork.first ? 64 : .max
         }
+        try visitRest(after: seen)
+    }
+
+    private mutating func visitRest(after seen: Int) throws(IndexError) {
+        let settings = search.settings, kernels = sn_vectors().pointee
+        var limit = max(rows.threshold, -.greatestFiniteMagnitude)
+        query.bound(reach: settings.reach(after: seen))
+        let found = kernels.at_least(query.bounds, &limit, 0, query.bounds.count, &places)
+        let ranks = ListRanks(query.order, settings)
+        var rest: [Int] = []
+        for place in 0..<found {
+            let list = Int(places[place])
+            if !visited[list], query.bound(list, reach: ranks.reach(query.order[list])) >= limit { rest.append(list) }
+        }
+        for (place, list) in rest.enumerated() {
+            if query.bound(list, reach: ranks.reach(query.order[list])) < rows.threshold { continue }
+            try visit(list, next: place + 1 < rest.count ? rest[place + 1] : nil)
+        }
+        try rows.flush()
     }
 
     /// Of lists that were found, those that come first and haven't been looked at.
@@ -120,7 +134,7 @@ struct ListWork: ~Copyable {
     private mutating func visit(_ list: Int, next: Int?) throws(IndexError) {
         let lists = search.lists, count = lists.entries[list].count
         if let kept = search.kept {
-            for row in kept[list] { try rows.add(Int(row)) }
+            for place in kept.places(list) { try rows.add(Int(kept.item(place))) }
             return
         }
         guard let blocks = lists.blocks(list) else {
@@ -137,7 +151,6 @@ struct ListWork: ~Copyable {
             return kernels.bit_scan(&job, &places, &uppers)
         }
         for index in 0..<found where uppers[index] >= rows.threshold { try rows.add(lists.row(blocks, Int(places[index]))) }
-        try rows.flush()
     }
 
     /// Rows that came after the lists were made: from a whole block of rows on, so from a whole word of the mask.
@@ -152,4 +165,26 @@ struct ListWork: ~Copyable {
         }
         try rows.flush()
     }
+}
+
+/// The reach that goes with a list's place in the order.
+struct ListRanks {
+    private let low: Float
+    private let scale: Float
+    private let reaches: [Float]
+
+    init(_ order: [Float], _ settings: ListSettings) {
+        var lowest = Float.infinity, highest = -Float.infinity
+        for value in order where value > -.infinity {
+            lowest = min(lowest, value)
+            highest = max(highest, value)
+        }
+        low = lowest.isFinite ? lowest : 0
+        scale = highest > lowest ? Float(SN_RANK_STEPS) / (highest - lowest) : 0
+        var ranks = [UInt32](repeating: 0, count: Int(SN_RANK_STEPS))
+        sn_list_ranks(order, order.count, low, scale, &ranks)
+        reaches = ranks.map { settings.reach(after: Int($0)) }
+    }
+
+    func reach(_ order: Float) -> Float { reaches[sn_rank_step(order, low, scale)] }
 }

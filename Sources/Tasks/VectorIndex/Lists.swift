@@ -7,6 +7,8 @@ import Tensors
 final class Lists: Sendable {
     let header: ListsHeader
     let entries: [ListEntry]
+    /// Vectors of the longest list.
+    let longest: Int
     let rotation: Rotation
     let centres: CentreCodes
     /// Tells this file from one that replaced it.
@@ -38,6 +40,7 @@ final class Lists: Sendable {
         guard let bytes = try? file.map(size, at: 0) else { return nil }
         self.header = header
         self.entries = entries
+        longest = entries.map(\.count).max() ?? 0
         self.bytes = bytes
         inode = UInt64(status.st_ino)
         rotation = Rotation(dimension: header.settings.dimension, seed: header.seed)

@@ -6,7 +6,7 @@ import Tensors
 /// Where the codes of a list come from: vectors of rows, or codes that another file of lists holds already.
 struct ListContents: Sendable {
     /// Rows whose codes are to be made.
-    var rows: ArraySlice<UInt32> = []
+    var rows: [UInt32] = []
     /// Added to each of `rows`.
     var firstRow = 0
     /// Takes the codes of this list of other lists; their rows become `renumbered[row]`, or go where that is `UInt32.max`.

@@ -61,9 +61,9 @@ extension LocalIndex {
     private func writeLists(_ snapshot: Snapshot, least: Int, tail: Int, fromScratch: Bool) throws(IndexError) {
         let rows = min(snapshot.commit.rows, ListsHeader.maximumRows) / Chunk.block * Chunk.block
         let known = fromScratch ? nil : lists(snapshot)
-        if let known, rows < LocalIndex.growth * known.header.trainedRows, known.isWhole() {
+        if let known, rows < LocalIndex.growth * known.header.trainedRows {
             guard rows - known.header.rows >= tail else { return }
-            return try extend(known, snapshot, to: rows)
+            if known.isWhole() { return try extend(known, snapshot, to: rows) }
         }
         guard rows >= least else { return }
         try makeLists(snapshot, rows: rows)

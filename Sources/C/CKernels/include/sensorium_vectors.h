@@ -100,7 +100,15 @@ void sn_scan_scores(const sn_scan_block *block);
 void sn_bit_put(uint8_t *block, intptr_t groups, intptr_t place, const uint8_t *bits);
 void sn_bit_take(const uint8_t *block, intptr_t groups, intptr_t place, uint8_t *bits);
 
-// out[i] = sum(rows[i] * q) as `code_dots` says, rows anywhere; those to come are fetched ahead.
+// About how many lists come before one, without putting them in order: their number above the middle of each step of scores.
+enum { SN_RANK_STEPS = 256 };
+static inline intptr_t sn_rank_step(float order, float low, float scale) {
+    float step = (order - low) * scale;
+    return step > 0 ? step < SN_RANK_STEPS - 1 ? (intptr_t)step : SN_RANK_STEPS - 1 : 0;
+}
+void sn_list_ranks(const float *order, intptr_t count, float low, float scale, uint32_t *ranks);
+
+// out[i] = sum(rows[i] * q) as `code_dots` says, rows anywhere.
 void sn_code_dots_at(const int8_t *q, const uint8_t *_Nonnull const *_Nonnull rows, intptr_t count, intptr_t width, int32_t *out);
 
 // Asks for memory that will be read soon; the first 4 KiB at most.
