@@ -79,7 +79,9 @@ func answer(_ folder: String, _ path: String, _ k: Int, _ mode: String, _ ids: S
             }
         }
         let memory = "\"resident\": \(resident("VmRSS")), \"own\": \(resident("RssAnon"))"
-        let answer = "{\"open\": \(opening), \"seconds\": \(time), \"each\": \(each), \(memory), \"ids\": \(hits.map { $0.map(\.id) }), \"scores\": \(hits.map { $0.map(\.score) })}\n"
+        let times = "\"open\": \(opening), \"seconds\": \(time), \"each\": \(each)"
+        let found = "\"ids\": \(hits.map { $0.map(\.id) }), \"scores\": \(hits.map { $0.map(\.score) })"
+        let answer = "{\(times), \(memory), \(found)}\n"
         try FileHandle.standardOutput.write(contentsOf: Data(answer.utf8))
     }
 }

@@ -142,14 +142,16 @@ import Testing
                 table.rotate(signs, 4, width, &x)
                 return x
             }
-            let centre = normals(dimension), query = normals(dimension), turned = rotated(centre, kernels), turnedQuery = rotated(query, kernels)
+            let centre = normals(dimension), query = normals(dimension)
+            let turned = rotated(centre, kernels), turnedQuery = rotated(query, kernels)
             #expect(turned == rotated(centre, reference))
             #expect(abs(dot(turned, turnedQuery) - dot(centre, query)) <= 1e-3 && abs(dot(turned, turned) - dot(centre, centre)) <= 1e-3)
             let far = zip(query, centre).map { $0 - $1 }
             var deviations: [Double] = []
             for _ in 0..<100 {
                 let x = zip(centre, normals(dimension)).map { $0 + 0.3 * $1 }
-                var work = [Float](repeating: 0, count: width), bits = [UInt8](repeating: 0, count: width / 8), factors = [Float](repeating: 0, count: 4)
+                var work = [Float](repeating: 0, count: width), factors = [Float](repeating: 0, count: 4)
+                var bits = [UInt8](repeating: 0, count: width / 8)
                 centre.withUnsafeBufferPointer { centre in
                     turned.withUnsafeBufferPointer { turned in
                         signs.withUnsafeBufferPointer { signs in
@@ -181,7 +183,8 @@ import Testing
             let penalties = (0..<count).map { _ in random.uniform() }
             let scores = (0..<count).map { 0.5 * (factors[$0] * Float(dots[$0]) + terms[$0]) - penalties[$0] }
             #expect(kernels.nearest_code(dots, factors, terms, penalties, 0.5, count) == scores.firstIndex(of: scores.max()!))
-            #expect(kernels.nearest_code(dots.map { _ in 7 }, terms.map { _ in 1 }, terms.map { _ in 0 }, terms.map { _ in 0 }, 1, count) == 0)
+            let zeros = [Float](repeating: 0, count: count)
+            #expect(kernels.nearest_code(dots.map { _ in 7 }, zeros.map { _ in 1 }, zeros, zeros, 1, count) == 0, "of equals the first")
             let radii = (0..<count).map { $0 == 5 ? -1 : random.uniform() }
             for isL2 in [false, true] {
                 var bounds = [Float](repeating: 0, count: count)

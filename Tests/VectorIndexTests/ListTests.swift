@@ -101,9 +101,10 @@ private func recall(_ found: [[Hit]], _ truth: [[Hit]]) -> Double {
         #expect(try index.rowsInLists() == index.count / 256 * 256)
         try check(index, "compacted")
         try check(index, filter: IDSet(ids.suffix(count / 100)), "a filter after compaction")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [
-            "codes-2", "journal-2", "lists-2", "lock", "manifest", "vectors-2",
-        ])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [
+                "codes-2", "journal-2", "lists-2", "lock", "manifest", "vectors-2",
+            ])
     }
 
     /// More is found where more is asked for, and everything where all is.
@@ -166,7 +167,8 @@ private func recall(_ found: [[Hit]], _ truth: [[Hit]]) -> Double {
         let other = try LocalIndex.create(at: folder.file("other"), dimension: 24, metric: .cosine)
         try other.upsert(ids: (0..<count).map(Int64.init), vectors: clustered(count, 24, seed: 16))
         try other.buildLists()
-        var random = RandomGenerator(seed: 17), damaged = [[], [1, 2, 3], Array(good.prefix(5000)), Array(good.dropLast()), try folder.bytes("other/lists-1")]
+        var random = RandomGenerator(seed: 17)
+        var damaged = [[], [1, 2, 3], Array(good.prefix(5000)), Array(good.dropLast()), try folder.bytes("other/lists-1")]
         for place in stride(from: 8, to: good.count, by: good.count / 60) {
             var bytes = good
             bytes[place + Int.random(in: 0..<8, using: &random)] ^= 0x55

@@ -72,8 +72,8 @@ struct CandidateRows: ~Copyable {
         guard !waiting.isEmpty else { return }
         sn_code_dots_at(query, pointers, waiting.count, codes.width, &dots)
         for index in waiting.indices {
-            let block = pointers[index] - waiting[index] % Chunk.block * codes.width - CodeBlock.leadBytes, slot = 4 * (waiting[index] % Chunk.block)
-            let lead = UnsafeRawPointer(block)
+            let slot = 4 * (waiting[index] % Chunk.block)
+            let lead = UnsafeRawPointer(pointers[index] - waiting[index] % Chunk.block * codes.width - CodeBlock.leadBytes)
             let scale = lead.load(fromByteOffset: CodeBlock.scalesOffset + slot, as: Float.self)
             let offset = isL2 ? -lead.load(fromByteOffset: CodeBlock.squaresOffset + slot, as: Float.self) : 0
             offer(scale * (factor * Float(dots[index]) + term) + offset, waiting[index])

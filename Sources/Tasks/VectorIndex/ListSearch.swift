@@ -70,8 +70,9 @@ struct ListWork: ~Copyable {
         let pool = rows.pool.items, snapshot = search.scan.snapshot
         for (place, candidate) in pool.enumerated() {
             // Vectors lie anywhere: memory is asked for those to come.
-            if place == 0 { for next in pool.prefix(ListWork.ahead) { sn_fetch(snapshot.pointer(next.row), snapshot.settings.rowBytes) } }
-            if place + ListWork.ahead < pool.count { sn_fetch(snapshot.pointer(pool[place + ListWork.ahead].row), snapshot.settings.rowBytes) }
+            for next in (place == 0 ? 0 : place + ListWork.ahead)..<(place + ListWork.ahead + 1) where next < pool.count {
+                sn_fetch(snapshot.pointer(pool[next].row), snapshot.settings.rowBytes)
+            }
             try snapshot.checkRow(candidate.row)
             answer.offer(search.scan.scored(number, candidate))
         }
@@ -146,7 +147,8 @@ struct ListWork: ~Copyable {
             var job = sn_bit_scan(
                 blocks: blocks.assumingMemoryBound(to: UInt8.self), count: count, groups: lists.rotation.groups,
                 tables: tables.baseAddress!, step: query.step, bias: query.bias, base: query.base(list),
-                spread: search.settings.errors * query.distance(list), threshold: rows.threshold, next: next.map { lists.start($0).assumingMemoryBound(to: UInt8.self) },
+                spread: search.settings.errors * query.distance(list), threshold: rows.threshold,
+                next: next.map { lists.start($0).assumingMemoryBound(to: UInt8.self) },
                 next_bytes: next.map { (lists.entries[$0].count + 31) / 32 * lists.header.blockBytes } ?? 0)
             return kernels.bit_scan(&job, &places, &uppers)
         }

@@ -2,51 +2,83 @@ import Foundation
 import Tensors
 
 extension Lists {
-    /// Stored vectors that are looked for when lists are measured.
-    private static let samples = 256
-
-    /// What `ListsHeader.orderingReach` and `reaches` say, of a sample of the vectors: for each of its true neighbours the reach with which the
-    /// neighbour's list is looked at, and of these the share that is asked for. Lists are then as thorough as the data needs.
+    /// What `ListsHeader.orderingReach` and `reaches` say, of a sample of the vectors: for each of its true neighbours the reach with
+    /// which the neighbour's list is looked at, and of these the share that is asked for. Lists are then as thorough as the data
+    /// needs.
     func measuredReaches(_ snapshot: Snapshot) throws(IndexError) -> (ordering: Float, reaches: [Float]) {
-        var random = RandomGenerator(seed: header.seed), rows: Set<Int> = []
-        let live = (0..<snapshot.commit.rows).lazy.filter { snapshot.isLive($0) }
-        guard snapshot.liveCount > 1 else { return (header.orderingReach, header.reaches) }
-        for _ in 0..<8 * Lists.samples where rows.count < min(Lists.samples, snapshot.liveCount / 2) {
+        let sample = ListSample(self, rows: ListSample.rows(snapshot, seed: header.seed))
+        guard let neighbours = try sample.neighbours(snapshot) else { return (header.orderingReach, header.reaches) }
+        // How far lists reach at all comes first: their order depends on it.
+        let plain = sample.reaches(neighbours, depth: ListsHeader.depths[0], ordering: nil).sorted()
+        guard !plain.isEmpty else { return (header.orderingReach, header.reaches) }
+        let ordering = plain[plain.count / 2]
+        let reaches = ListsHeader.depths.flatMap { depth in
+            let needed = sample.reaches(neighbours, depth: depth, ordering: ordering).sorted()
+            return ListsHeader.shares.map { share in
+                needed[min(Int((share * Double(needed.count)).rounded(.up)), needed.count) - 1]
+            }
+        }
+        return (ordering, reaches)
+    }
+}
+
+/// Stored vectors that are looked for when lists are measured.
+private struct ListSample {
+    private static let count = 256
+
+    let lists: Lists
+    let rows: [Int]
+
+    init(_ lists: Lists, rows: [Int]) {
+        self.lists = lists
+        self.rows = rows
+    }
+
+    static func rows(_ snapshot: Snapshot, seed: UInt64) -> [Int] {
+        var random = RandomGenerator(seed: seed), rows: Set<Int> = []
+        guard snapshot.liveCount > 1 else { return [] }
+        for _ in 0..<8 * count where rows.count < min(count, snapshot.liveCount / 2) {
             let row = Int.random(in: 0..<snapshot.commit.rows, using: &random)
             if snapshot.isLive(row) { rows.insert(row) }
         }
-        if rows.isEmpty { rows.insert(live.first ?? 0) }
-        let sample = rows.sorted(), queries = try QuerySet(try snapshot.tensor(sample), header.settings)
-        let deepest = min(ListsHeader.depths.last! + 1, snapshot.liveCount)
-        let truth = try Scan(snapshot, queries, mask: RowMask(snapshot, filter: nil)).batched(k: deepest)
-        let owners = listOfRows
-        var needed = [[Float]](repeating: [], count: ListsHeader.depths.count), query = ListQuery(self), first: [Float] = []
-        for pass in 0..<2 {
-            // How far lists reach at all comes first: their order depends on it.
-            let ordering = pass == 0 ? 0 : first.sorted()[first.count / 2], fading = ListSettings.fading(ordering)
-            for (number, row) in sample.enumerated() {
-                let scale = ListQuery.scale(header, squaredLength: queries.squaredLengths[number])
-                queries.withQuery(number) { query.prepare($0, scale: scale) }
-                query.arrange(reach: ordering)
-                let ranks = pass == 0 ? [] : Lists.ranks(query.order)
-                let others = truth[number].sorted.filter { $0.row != row && $0.row < owners.count && owners[$0.row] != .max }
-                for (place, depth) in ListsHeader.depths.enumerated() where !others.isEmpty && (pass == 1 || place == 0) {
-                    let near = others.prefix(depth), score = near.last!.score * scale + (query.isL2 ? query.square : 0)
-                    for neighbour in near {
-                        let list = Int(owners[neighbour.row]), reach = query.reach(list, for: score)
-                        if pass == 0 { first.append(reach) } else { needed[place].append(reach + fading * log(Float(ranks[list] + 1))) }
-                    }
-                }
-            }
-            if first.isEmpty { return (0.3, header.reaches) }
+        return rows.sorted()
+    }
+
+    struct Neighbours {
+        let queries: QuerySet
+        /// For each query its true neighbours that are in lists, but itself, best first.
+        let found: [[Candidate]]
+    }
+
+    func neighbours(_ snapshot: Snapshot) throws(IndexError) -> Neighbours? {
+        guard !rows.isEmpty else { return nil }
+        let queries = try QuerySet(try snapshot.tensor(rows), lists.header.settings), owners = lists.listOfRows
+        let scan = Scan(snapshot, queries, mask: RowMask(snapshot, filter: nil))
+        let best = try scan.batched(k: min(ListsHeader.depths.last! + 1, snapshot.liveCount))
+        let found = zip(rows, best).map { row, best in
+            best.sorted.filter { $0.row != row && $0.row < owners.count && owners[$0.row] != .max }
         }
-        let reaches = needed.flatMap { reaches in
-            let ordered = reaches.sorted()
-            return ListsHeader.shares.map { share in
-                ordered.isEmpty ? 1 : ordered[min(Int((share * Double(ordered.count)).rounded(.up)), ordered.count) - 1]
+        return Neighbours(queries: queries, found: found)
+    }
+
+    /// The reach that the list of each neighbour down to a rank needs; with an order, at its place in it.
+    func reaches(_ neighbours: Neighbours, depth: Int, ordering: Float?) -> [Float] {
+        let owners = lists.listOfRows, fading = ListSettings.fading(ordering ?? 0)
+        var query = ListQuery(lists), reaches: [Float] = []
+        for (number, found) in neighbours.found.enumerated() {
+            let near = found.prefix(depth)
+            guard let last = near.last else { continue }
+            let scale = ListQuery.scale(lists.header, squaredLength: neighbours.queries.squaredLengths[number])
+            neighbours.queries.withQuery(number) { query.prepare($0, scale: scale) }
+            query.arrange(reach: ordering ?? 0)
+            let ranks = ordering == nil ? nil : ListSample.ranks(query.order)
+            let score = last.score * scale + (query.isL2 ? query.square : 0)
+            for neighbour in near {
+                let list = Int(owners[neighbour.row])
+                reaches.append(query.reach(list, for: score) + fading * log(Float((ranks?[list] ?? 0) + 1)))
             }
         }
-        return (first.sorted()[first.count / 2], reaches)
+        return reaches
     }
 
     /// The place of each list when they are put in order, the highest bound first.
