@@ -5,13 +5,15 @@
 #include "names.h"
 
 intptr_t NAME(bit_scan)(const sn_bit_scan *scan, int32_t *places, float *bounds) {
-    intptr_t found = 0, size = sn_bit_block_bytes(scan->groups);
+    intptr_t found = 0, size = sn_bit_block_bytes(scan->groups), blocks = (scan->count + SN_BIT_BLOCK - 1) / SN_BIT_BLOCK;
+    // The list to come is fetched in as many parts as this one has blocks.
+    intptr_t ahead = 0, part = blocks > 0 ? (scan->next_bytes / blocks + 63) / 64 * 64 : 0;
     for (intptr_t first = 0; first < scan->count; first += SN_BIT_BLOCK) {
         const uint8_t *block = scan->blocks + first / SN_BIT_BLOCK * size;
         const float *slopes = (const float *)(block + 64 * scan->groups), *offsets = slopes + SN_BIT_BLOCK, *errors = offsets + SN_BIT_BLOCK;
         uint32_t sums[SN_BIT_BLOCK];
         float upper[SN_BIT_BLOCK];
-        intptr_t ahead = first / SN_BIT_BLOCK * size, until = ahead + size < scan->next_bytes ? ahead + size : scan->next_bytes;
+        intptr_t until = ahead + part < scan->next_bytes ? ahead + part : scan->next_bytes;
         for (; ahead < until; ahead += 64) __builtin_prefetch(scan->next + ahead);
         block_sums(block, scan->tables, scan->groups, sums);
         for (int i = 0; i < SN_BIT_BLOCK; i++) {

@@ -24,7 +24,7 @@ typedef struct {
     float step, bias;       // sum of the query's components with the signs of a code = step * its table entries + bias
     float base, spread;     // bound = base + offset + slope * that sum + error * spread
     float threshold;
-    // A list that is likely to come next: fetched from memory meanwhile, up to the length of this one
+    // A list that is likely to come next: fetched from memory meanwhile
     const uint8_t *_Nullable next;
     intptr_t next_bytes;
 } sn_bit_scan;
