@@ -98,7 +98,8 @@ private func recall(_ found: [[Hit]], _ truth: [[Hit]]) -> Double {
         try check(index, "with the new vectors in lists")
         try check(try LocalIndex.open(at: path, exactness: .approximate), "reopened")
         try index.compact()
-        #expect(try index.rowsInLists() == index.count / 256 * 256)
+        // Whole blocks of what stays of the rows that were in lists.
+        #expect(try index.rowsInLists() == ((count + 700) / 256 * 256 - 3000) / 256 * 256)
         try check(index, "compacted")
         try check(index, filter: IDSet(ids.suffix(count / 100)), "a filter after compaction")
         #expect(
