@@ -61,7 +61,9 @@ final class VectorStores: Sendable {
         let path = path(identity)
         let index: any NearestNeighborIndex
         do throws(IndexError) {
-            index = try create ? Self.openOrCreate(path, dimension: identity.identity.dimension) : LocalIndex.open(at: path)
+            index =
+                try create
+                ? Self.openOrCreate(path, dimension: identity.identity.dimension) : LocalIndex.open(at: path, exactness: .approximate)
         } catch {
             throw LibraryError(vectors: error, identity: identity.identity, path: path)
         }
@@ -74,9 +76,11 @@ final class VectorStores: Sendable {
 
     /// An index that isn't there is made; a damaged one is refused, never replaced.
     private static func openOrCreate(_ path: String, dimension: Int) throws(IndexError) -> LocalIndex {
-        do throws(IndexError) { return try LocalIndex.open(at: path) } catch {
+        do throws(IndexError) { return try LocalIndex.open(at: path, exactness: .approximate) } catch {
             guard case .io = error else { throw error }
-            do throws(IndexError) { return try LocalIndex.create(at: path, dimension: dimension, metric: .cosine) } catch let second {
+            do throws(IndexError) {
+                return try LocalIndex.create(at: path, dimension: dimension, metric: .cosine, exactness: .approximate)
+            } catch let second {
                 // With an index in place, what kept it from being opened says more.
                 if case .invalid = second { throw error }
                 throw second

@@ -101,6 +101,11 @@ struct CodeMaps: Sendable {
         blocks = min(blocks, maps.count * perChunk)
     }
 
+    /// Where blocks and their states begin, chunk by chunk: for those who hold the maps and look at many single rows.
+    var starts: [(codes: UnsafeRawPointer, states: UnsafePointer<UInt32>)] {
+        maps.map { (UnsafeRawPointer($0.codes.pointer), UnsafePointer($0.states.pointer.assumingMemoryBound(to: UInt32.self))) }
+    }
+
     /// A block's bytes, if they are there and right.
     func block(_ number: Int, _ snapshot: Snapshot) -> UnsafeRawPointer? {
         guard number < blocks else { return nil }

@@ -80,7 +80,7 @@ extension Folder {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         for name in names {
             let parts = name.split(separator: "-")
-            let isOurs = parts.count == 2 && ["vectors", "journal", "codes"].contains(parts[0])
+            let isOurs = parts.count == 2 && ["vectors", "journal", "codes", "lists"].contains(parts[0])
             if name == "manifest.new" || (isOurs && UInt64(parts[1]).map { $0 != generation } ?? parts[1].hasSuffix(".new")) {
                 unlink(file(name))
             }

@@ -4,6 +4,10 @@ public struct IDSet: Sendable, Hashable {
     public let sorted: [Int64]
     /// Bit i stands for id `sorted[0] + i`; empty where the ids lie too far apart.
     private let bitmap: [UInt64]
+    /// Copies of a set share it: what was worked out for one holds for all.
+    private let origin = Origin()
+
+    private final class Origin: Sendable {}
 
     public init(_ ids: some Sequence<Int64>) {
         var unique = Array(ids)
@@ -34,6 +38,12 @@ public struct IDSet: Sendable, Hashable {
         bitmap = words
     }
 
+    public static func == (one: IDSet, other: IDSet) -> Bool { one.origin === other.origin || one.sorted == other.sorted }
+    public func hash(into hasher: inout Hasher) { hasher.combine(sorted) }
+
+    /// A copy of the other: takes no time to tell.
+    func isSame(_ other: IDSet) -> Bool { origin === other.origin }
+
     public var count: Int { sorted.count }
     public var isEmpty: Bool { sorted.isEmpty }
 
@@ -44,12 +54,18 @@ public struct IDSet: Sendable, Hashable {
             let bit = id - first
             return bitmap[Int(bit / 64)] >> UInt64(bit % 64) & 1 == 1
         }
+        let place = place(id)
+        return place < sorted.count && sorted[place] == id
+    }
+
+    /// Where the first id of at least `id` stands.
+    func place(_ id: Int64) -> Int {
         var low = 0, high = sorted.count
         while low < high {
             let middle = (low + high) / 2
             if sorted[middle] < id { low = middle + 1 } else { high = middle }
         }
-        return low < sorted.count && sorted[low] == id
+        return low
     }
 
     public func union(_ other: IDSet) -> IDSet {

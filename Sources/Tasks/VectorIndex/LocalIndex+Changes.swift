@@ -56,9 +56,11 @@ extension LocalIndex {
                     try writer.append(id: chunk.ids[index], bytes: bytes, checksum: chunk.checksums[index])
                 }
             }
+            let lists = lists(snapshot)
             try writer.publish()
             folder.removeStrays(except: snapshot.generation + 1)
             try? writeCodes(try current())
+            if let lists { try? carryLists(lists, from: snapshot, to: try current()) }
         }
     }
 
@@ -127,15 +129,16 @@ extension LocalIndex {
     /// of removed rows. What a failure leaves behind lies after the last commit and is cut off.
     @discardableResult
     private func change(_ plan: (inout State) throws(IndexError) -> (Journal.Record, [UInt8])?) throws(IndexError) -> Int {
-        try exclusively { (_) throws(IndexError) in
+        try exclusively { (writing) throws(IndexError) in
             try heal()
             let planned = try withCurrent { (state) throws(IndexError) in
                 (try plan(&state)).map { Planned(record: $0.0, bytes: $0.1, snapshot: state.snapshot) }
             }
             guard let planned else { return 0 }
             try planned.write(folder)
-            // The change is done; codes that can't be written (the disk is full) only make quantised searches slower.
+            // The change is done; codes and lists that can't be written (the disk is full) only make searches slower.
             try? writeCodes(try current())
+            if !writing.defersLists { try? writeLists(try current()) }
             return planned.record.removed.count
         }
     }

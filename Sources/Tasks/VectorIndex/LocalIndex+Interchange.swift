@@ -16,12 +16,15 @@ extension LocalIndex {
             throw .invalid(
                 operation: "import \(reader.file.path)", field: "firstID", value: "\(firstID)", expected: "room for \(reader.count) ids")
         }
+        writing.withLock { $0.defersLists = true }
+        defer { writing.withLock { $0.defersLists = false } }
         for start in stride(from: 0, to: reader.count, by: blockRows) {
             let range = start..<min(reader.count, start + blockRows)
             var ids = try reader.ids(range)
             if !reader.hasIDs { ids = ids.map { $0 + firstID } }
             try upsert(ids: ids, vectors: try reader.rows(range))
         }
+        if count >= LocalIndex.listedRows { try? buildLists() }
         return reader.count
     }
 

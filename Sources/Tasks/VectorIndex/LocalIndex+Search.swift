@@ -8,24 +8,32 @@ public enum Exactness: Sendable, Hashable {
     /// The nearest of `oversampling * k` candidates that a scan of 8-bit codes finds, by exact score. On embeddings more than 99 of
     /// 100 are the true ones with an oversampling of 4. Small indexes and narrow filters are searched exactly.
     case quantised(oversampling: Int)
+    /// About this share (0...1) of the true nearest neighbours, by exact score, of the lists of vectors that can hold them: how many
+    /// lists these are is worked out from the vectors when the lists are made, and from each query. For millions of vectors;
+    /// indexes of fewer than 65,536 have lists only after `buildLists()`, and are searched as with `quantised` otherwise.
+    case approximate(recall: Double)
 
     public static var quantised: Exactness { .quantised(oversampling: 4) }
+    /// The least work that finds 99 of 100 true neighbours, whatever the size of the index.
+    public static var approximate: Exactness { .approximate(recall: 0.99) }
 }
 
 extension LocalIndex {
+    /// With the index's own `exactness`.
     public func search(_ queries: Tensor, k: Int, filter: IDSet? = nil) throws(IndexError) -> [[Hit]] {
-        try search(queries, k: k, filter: filter, exactness: .exact)
+        try search(queries, k: k, filter: filter, exactness: exactness)
     }
 
     /// The `k` best ids for each row of `queries` `[n, dimension]`, best first, equal scores by smaller id. The answer of a query
     /// depends neither on the queries beside it nor on the number of threads.
     public func search(_ queries: Tensor, k: Int, filter: IDSet? = nil, exactness: Exactness) throws(IndexError) -> [[Hit]] {
         guard k >= 0 else { throw .invalid(operation: "search", field: "k", value: "\(k)", expected: "0 or more") }
-        let queries = try QuerySet(queries, settings)
-        let scan = Scan(try current(), queries, filter: filter)
-        let wanted = min(k, scan.allowedCount)
+        let queries = try QuerySet(queries, settings), snapshot = try current()
+        let scan = Scan(snapshot, queries, mask: mask(snapshot, filter))
+        let wanted = min(k, scan.allowedCount), oversampling = try exactness.oversampling()
         guard wanted > 0, queries.count > 0 else { return [[Hit]](repeating: [], count: queries.count) }
-        if let best = try quantised(scan, k: wanted, exactness) { return hits(best) }
+        if case let .approximate(recall) = exactness, let best = try listed(scan, k: wanted, recall) { return hits(best) }
+        if let oversampling, let best = try quantised(scan, k: wanted, oversampling) { return hits(best) }
         // Tiles pay off from a few queries on, and not where most rows are left out.
         let direct = queries.count <= 4 || scan.allowedCount * 4 < scan.snapshot.commit.rows
         let best = direct ? try scan.direct(Array(0..<queries.count), k: wanted) : try scan.batched(k: wanted)
@@ -34,12 +42,28 @@ extension LocalIndex {
 
     private func hits(_ best: [TopK]) -> [[Hit]] { best.map { $0.sorted.map { Hit(id: $0.id, score: $0.score) } } }
 
-    /// Nil where an exact search is asked for or better.
-    private func quantised(_ scan: Scan, k: Int, _ exactness: Exactness) throws(IndexError) -> [TopK]? {
-        guard case let .quantised(oversampling) = exactness else { return nil }
-        guard oversampling >= 1 else {
-            throw .invalid(operation: "search", field: "oversampling", value: "\(oversampling)", expected: "1 or more")
-        }
+    private func mask(_ snapshot: Snapshot, _ filter: IDSet?) -> RowMask {
+        if let known = masks.withLock({ $0.mask(snapshot, filter) }) { return known }
+        let mask = RowMask(snapshot, filter: filter)
+        masks.withLock { $0.keep(mask, snapshot, filter) }
+        return mask
+    }
+
+    /// Nil where there are no lists, or where looking at all that passes is less work.
+    private func listed(_ scan: Scan, k: Int, _ recall: Double) throws(IndexError) -> [TopK]? {
+        guard k <= scan.allowedCount / 4, let lists = lists(scan.snapshot) else { return nil }
+        let depth = Double(k) * Double(scan.snapshot.liveCount) / Double(scan.allowedCount)
+        let search = ListSearch(
+            scan: scan, lists: lists, codes: codeMaps(scan.snapshot),
+            settings: ListSettings(lists.header, k: k, recall: recall, depth: depth),
+            kept: scan.allowedCount * 4 < scan.snapshot.liveCount ? scan.mask.groups(lists) : nil)
+        if let answers = try search.answers() { return answers }
+        discard(lists)
+        return nil
+    }
+
+    /// Nil where an exact search is better.
+    private func quantised(_ scan: Scan, k: Int, _ oversampling: Int) throws(IndexError) -> [TopK]? {
         let rows = scan.snapshot.commit.rows
         let (product, overflow) = k.multipliedReportingOverflow(by: oversampling)
         guard rows >= CodeBlock.worthwhileRows, scan.allowedCount * 4 >= rows, !overflow, product < scan.allowedCount / 2,
@@ -80,6 +104,25 @@ extension LocalIndex {
         }
         var state = State(opened: try folder.openManifest(), snapshot: snapshot)
         try state.needRows()
+    }
+}
+
+extension Exactness {
+    /// Candidates for each neighbour where codes are scanned; nil where they aren't to be.
+    fileprivate func oversampling() throws(IndexError) -> Int? {
+        switch self {
+        case .exact: return nil
+        case let .quantised(oversampling):
+            guard oversampling >= 1 else {
+                throw .invalid(operation: "search", field: "oversampling", value: "\(oversampling)", expected: "1 or more")
+            }
+            return oversampling
+        case let .approximate(recall):
+            guard recall > 0, recall <= 1 else {
+                throw .invalid(operation: "search", field: "recall", value: "\(recall)", expected: "more than 0, at most 1")
+            }
+            return recall < 1 ? 4 : nil
+        }
     }
 }
 

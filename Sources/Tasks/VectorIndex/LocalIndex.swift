@@ -18,10 +18,17 @@ public final class LocalIndex: NearestNeighborIndex {
 
     /// Derived data of the newest generation that was searched.
     let codes = Mutex<CodeMaps?>(nil)
+    let knownLists = Mutex<KnownLists?>(nil)
+    /// Which rows pass the filters that were used last.
+    let masks = Mutex(MaskCache())
+    /// How thoroughly `search(_:k:filter:)` looks.
+    public let exactness: Exactness
 
     struct Writing {
         /// What killed writers left behind was removed.
         var tidied = false
+        /// Lists are made when all of an import is there.
+        var defersLists = false
     }
 
     struct State {
@@ -58,15 +65,16 @@ public final class LocalIndex: NearestNeighborIndex {
     public var storage: VectorStorage { settings.storage }
     public var path: String { folder.path }
 
-    private init(folder: Folder, opened: Folder.Opened, snapshot: Snapshot) {
+    private init(folder: Folder, opened: Folder.Opened, snapshot: Snapshot, exactness: Exactness) {
         self.folder = folder
+        self.exactness = exactness
         settings = snapshot.settings
         state = Mutex(State(opened: opened, snapshot: snapshot))
     }
 
     /// Makes an empty index in a folder that is absent or empty.
     public static func create(
-        at path: String, dimension: Int, metric: Metric, storage: VectorStorage = .f32
+        at path: String, dimension: Int, metric: Metric, storage: VectorStorage = .f32, exactness: Exactness = .exact
     ) throws(IndexError) -> LocalIndex {
         guard (1...Manifest.maximumDimension).contains(dimension) else {
             throw .invalid(
@@ -81,14 +89,14 @@ public final class LocalIndex: NearestNeighborIndex {
         let settings = Settings(dimension: dimension, metric: metric, storage: storage)
         let generation = try GenerationWriter(folder, settings, generation: 1)
         try generation.publish()
-        return try open(at: path)
+        return try open(at: path, exactness: exactness)
     }
 
-    /// Opens an index; it needs only permission to read until something is changed.
-    public static func open(at path: String) throws(IndexError) -> LocalIndex {
+    /// Opens an index; it needs only permission to read until something is changed. `exactness` is for searches that don't say.
+    public static func open(at path: String, exactness: Exactness = .exact) throws(IndexError) -> LocalIndex {
         let folder = Folder(path: path)
         let (opened, snapshot) = try folder.load()
-        return LocalIndex(folder: folder, opened: opened, snapshot: snapshot)
+        return LocalIndex(folder: folder, opened: opened, snapshot: snapshot, exactness: exactness)
     }
 
     /// Number of live vectors, changes of other processes included. Where the files can no longer be read: the last known.

@@ -10,9 +10,14 @@ extension Scan {
                 let passing = allowedRows(place, rows)
                 if passing == 0 { continue }
                 let chunk = snapshot.chunks[place]
+                if passing * 4 < rows.count {
+                    try few(numbers, chunk, rows, &heaps)
+                    continue
+                }
                 try snapshot.prepare(chunk, block: block)
+                let base = UnsafeRawPointer(chunk.vectors.pointer) + rows.lowerBound * snapshot.settings.rowBytes
                 for (slot, query) in numbers.enumerated() {
-                    score(query, chunk, place, rows, all: passing * 4 >= rows.count, &scores)
+                    queries.withQuery(query) { snapshot.score($0, base, count: rows.count, into: &scores) }
                     Scan.select(scores, rows.count, heaps[slot].threshold, &indices) { index in
                         let row = rows.lowerBound + index
                         guard isAllowed(place, row) else { return }
@@ -23,20 +28,13 @@ extension Scan {
         }
     }
 
-    /// Scores of a block's rows; with few rows that pass, only of those.
-    private func score(_ query: Int, _ chunk: Chunk, _ place: Int, _ rows: Range<Int>, all: Bool, _ scores: inout [Float]) {
-        let rowBytes = snapshot.settings.rowBytes
-        let base = UnsafeRawPointer(chunk.vectors.pointer) + rows.lowerBound * rowBytes
-        queries.withQuery(query) { query in
-            scores.withUnsafeMutableBufferPointer { out in
-                if all { return snapshot.score(query, base, count: rows.count, into: out.baseAddress!) }
-                for index in 0..<rows.count {
-                    if isAllowed(place, rows.lowerBound + index) {
-                        snapshot.score(query, base + index * rowBytes, count: 1, into: out.baseAddress! + index)
-                    } else {
-                        out[index] = -.infinity
-                    }
-                }
+    /// Only the rows of a block that pass, where these are few; the others aren't read from memory.
+    private func few(_ numbers: [Int], _ chunk: Chunk, _ rows: Range<Int>, _ heaps: inout [TopK]) throws(IndexError) {
+        try mask.forEach(chunk.start + rows.lowerBound..<chunk.start + rows.upperBound) { (row) throws(IndexError) in
+            try snapshot.checkRow(row)
+            let id = chunk.ids[row - chunk.start]
+            for (slot, query) in numbers.enumerated() {
+                heaps[slot].offer(scored(query, Candidate(score: 0, id: id, row: row)))
             }
         }
     }

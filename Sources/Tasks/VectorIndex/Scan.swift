@@ -6,41 +6,13 @@ import Tensors
 struct Scan: Sendable {
     let snapshot: Snapshot
     let queries: QuerySet
-    /// Bit i of word i / 64 of a chunk: the row is live and the filter lets it pass.
-    let allowed: [[UInt64]]
-    let allowedCount: Int
+    let mask: RowMask
+    var allowedCount: Int { mask.count }
 
-    init(_ snapshot: Snapshot, _ queries: QuerySet, filter: IDSet?) {
+    init(_ snapshot: Snapshot, _ queries: QuerySet, mask: RowMask) {
         self.snapshot = snapshot
         self.queries = queries
-        guard let filter else {
-            allowed = snapshot.chunks.map(\.live)
-            allowedCount = snapshot.liveCount
-            return
-        }
-        let chunks = snapshot.chunks
-        let masks = Mutex([[UInt64]](repeating: [], count: chunks.count))
-        ThreadPool.parallelFor(chunks.count) { range in
-            for index in range {
-                let mask = Scan.mask(chunks[index], filter)
-                masks.withLock { $0[index] = mask }
-            }
-        }
-        allowed = masks.withLock { $0 }
-        allowedCount = allowed.reduce(0) { $0 + $1.reduce(0) { $0 + $1.nonzeroBitCount } }
-    }
-
-    private static func mask(_ chunk: Chunk, _ filter: IDSet) -> [UInt64] {
-        var words = chunk.live
-        for word in words.indices where words[word] != 0 {
-            var bits = words[word]
-            while bits != 0 {
-                let bit = bits.trailingZeroBitCount
-                bits &= bits - 1
-                if !filter.contains(chunk.ids[word * 64 + bit]) { words[word] &= ~(1 << UInt64(bit)) }
-            }
-        }
-        return words
+        self.mask = mask
     }
 
     /// Blocks of all chunks, counted through: all chunks but the last are full.
@@ -54,11 +26,12 @@ struct Scan: Sendable {
         return (chunk, block, first..<min(snapshot.chunks[chunk].count, first + Chunk.block))
     }
 
-    func isAllowed(_ chunk: Int, _ index: Int) -> Bool { allowed[chunk][index / 64] >> UInt64(index % 64) & 1 == 1 }
+    func isAllowed(_ chunk: Int, _ index: Int) -> Bool { mask.contains(chunk * Chunk.capacity + index) }
 
     func allowedRows(_ chunk: Int, _ rows: Range<Int>) -> Int {
+        let first = chunk * Chunk.capacity / 64
         var count = 0
-        for word in rows.lowerBound / 64..<(rows.upperBound + 63) / 64 { count += allowed[chunk][word].nonzeroBitCount }
+        for word in first + rows.lowerBound / 64..<first + (rows.upperBound + 63) / 64 { count += mask.words[word].nonzeroBitCount }
         return count
     }
 
@@ -68,19 +41,13 @@ struct Scan: Sendable {
         heaps count: Int, capacity: Int, _ body: @Sendable (Range<Int>, inout [TopK]) throws(IndexError) -> Void
     ) throws(IndexError) -> [TopK] {
         let merged = Mutex([TopK](repeating: TopK(capacity), count: count))
-        let failure = Mutex<IndexError?>(nil)
-        ThreadPool.parallelFor(blockCount, grain: 4) { range in
-            do throws(IndexError) {
-                var heaps = [TopK](repeating: TopK(capacity), count: count)
-                try body(range, &heaps)
-                merged.withLock { all in
-                    for index in heaps.indices { all[index].merge(heaps[index]) }
-                }
-            } catch {
-                failure.withLock { $0 = $0 ?? error }
+        try inParallel(blockCount, grain: 4) { (range) throws(IndexError) in
+            var heaps = [TopK](repeating: TopK(capacity), count: count)
+            try body(range, &heaps)
+            merged.withLock { all in
+                for index in heaps.indices { all[index].merge(heaps[index]) }
             }
         }
-        if let error = failure.withLock({ $0 }) { throw error }
         return merged.withLock { $0 }
     }
 }

@@ -15,6 +15,8 @@ struct Chunk: Sendable {
     /// Bit i of word i / 64: row start + i is live.
     private(set) var live: [UInt64] = []
     private(set) var liveCount = 0
+    /// The ids are whole numbers in a row: the id says the place.
+    private(set) var isConsecutive = true
     let preparation: Preparation
 
     init(start: Int, vectors: Storage) {
@@ -28,6 +30,7 @@ struct Chunk: Sendable {
     mutating func append(id: Int64, checksum: UInt32) {
         if ids.count % 64 == 0 { live.append(0) }
         live[ids.count / 64] |= 1 << UInt64(ids.count % 64)
+        if let last = ids.last, last == .max || last + 1 != id { isConsecutive = false }
         ids.append(id)
         checksums.append(checksum)
         liveCount += 1

@@ -1,0 +1,347 @@
+"""Search among a million vectors at equal recall: our index against faiss-cpu's and usearch's, with and without a filter.
+
+    swift build -c release --product bench-vector-search
+    python3 Benchmarks/million_search.py [--count 1000000] [--keep FOLDER]
+
+The vectors have the structure of embeddings: clusters of unequal size within topics, spread mostly in a few directions; queries are
+vectors that were moved. Each peer's own parameter (nprobe, efSearch, expansion) is raised until its recall@10 on all queries is at
+least that of ours with nothing set, or 0.99, whichever is less; then all are measured in turn, one query at a time, on one thread. Peers whose
+memory is beyond 1.5 times ours are measured, too, but don't count for the ratio. With --keep the vectors and the peers' indexes are
+kept there and used again by the next run (their build times with them), because building them takes most of the time. HNSW graphs
+are built with 32 neighbours and a beam of 40. Needs numpy, faiss-cpu and usearch.
+"""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import faiss
+import numpy as np
+import usearch.index
+
+import turns
+from vector_search import K, Ours
+
+RECALL, ALONE, AIM, FILTERED_AIM, MEMORY = 0.99, 200, 1.5, 3, 1.5
+GRID = [4, 8, 12, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048]
+
+
+def clustered(count, dimension, queries=1000, seed=0):
+    """Unit vectors around centres that lie around topics, and queries a little off some of them."""
+    random = np.random.default_rng(seed)
+    topics, clusters, rank, kinds = 256, max(64, count // 200), 32, 8
+
+    def noise(*shape):
+        return random.standard_normal(shape, dtype=np.float32)
+
+    topic = noise(topics, dimension) / np.sqrt(dimension)
+    centres = 0.5 * topic[random.integers(0, topics, clusters)] + 0.4 * noise(clusters, dimension) / np.sqrt(dimension)
+    directions = noise(kinds, rank, dimension) / np.sqrt(dimension)
+    spectrum = (np.arange(1, rank + 1) ** -0.5).astype(np.float32)
+    spectrum /= np.sqrt((spectrum ** 2).sum())
+    weights = 1.0 / np.arange(10, clusters + 10) ** 0.7
+    owner = np.repeat(np.arange(clusters), random.multinomial(count, weights / weights.sum()))
+    random.shuffle(owner)
+    order, sizes = np.argsort(owner, kind="stable"), np.bincount(owner, minlength=clusters)
+    base, start = np.empty((count, dimension), np.float32), 0
+    for cluster, size in enumerate(sizes):
+        rows, start = order[start:start + size], start + size
+        spread = (noise(size, rank) * spectrum) @ directions[cluster % kinds]
+        base[rows] = centres[cluster] + spread + 0.3 * noise(size, dimension) / np.sqrt(dimension)
+    base /= np.linalg.norm(base, axis=1, keepdims=True)
+    chosen = random.integers(0, count, queries)
+    moved = np.einsum("qr,qrd->qd", noise(queries, rank) * spectrum, directions[owner[chosen] % kinds])
+    asked = base[chosen] + 0.3 * moved + 0.3 * noise(queries, dimension) / np.sqrt(dimension)
+    return base, (asked / np.linalg.norm(asked, axis=1, keepdims=True)).astype(np.float32)
+
+
+def recall(ids, truth):
+    return float(np.mean([len(set(a) & set(b)) / K for a, b in zip(ids, truth)]))
+
+
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+class Peer:
+    """An index of faiss. `search(queries, parameter, selector)` gives ids; files and build times are kept."""
+
+    grid, alone = GRID, ALONE
+
+    def __init__(self, name, path, base, given, make):
+        self.name, self.file, note = name, path / f"{name.replace(',', '_')}.index", path / f"{name.replace(',', '_')}.json"
+        if not note.exists():
+            start = time.perf_counter()
+            self.build(base, make)
+            note.write_text(json.dumps({"seconds": time.perf_counter() - start}))
+            self.index = None
+        before = resident()
+        self.load()
+        self.memory, self.disk = resident() - before, self.file.stat().st_size
+        self.seconds = json.loads(note.read_text())["seconds"]
+
+    def build(self, base, make):
+        index = make(base)
+        faiss.write_index(index, str(self.file))
+
+    def load(self):
+        self.index = faiss.read_index(str(self.file))
+
+    def search(self, queries, parameter, selector=None):
+        return self.index.search(queries, K, params=self.parameters(parameter, selector))[1]
+
+
+class Flat(Peer):
+    grid, alone = [0], 20  # each takes as long as another
+
+    def parameters(self, _, selector):
+        return faiss.SearchParameters(sel=selector)
+
+
+class Inverted(Peer):
+    def parameters(self, parameter, selector):
+        return faiss.SearchParametersIVF(nprobe=min(parameter, self.index.nlist), sel=selector)
+
+
+class Refined(Peer):
+    """1-bit codes, and the best 20 k of them scored by the vectors."""
+
+    def parameters(self, parameter, selector):
+        inner = faiss.SearchParametersIVF(nprobe=min(parameter, faiss.extract_index_ivf(self.index).nlist), sel=selector)
+        return faiss.IndexRefineSearchParameters(k_factor=20, base_index_params=inner)
+
+
+class Graph(Peer):
+    def parameters(self, parameter, selector):
+        return faiss.SearchParametersHNSW(efSearch=parameter, sel=selector)
+
+
+class USearch(Peer):
+    def build(self, base, make):
+        index = usearch.index.Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=32, expansion_add=40)
+        index.add(np.arange(len(base)), base, threads=2)
+        index.save(str(self.file))
+
+    def load(self):
+        self.index = usearch.index.Index.restore(str(self.file))
+
+    def search(self, queries, parameter, selector=None):
+        # Its Python package has no predicate: the neighbours that pass are picked out of a longer answer.
+        self.index.expansion_search = parameter
+        wanted = K if selector is None else parameter
+        found = self.index.search(queries, wanted, threads=threads_of_peers)
+        keys = found.keys if len(queries) > 1 else found.keys[None]
+        if selector is None:
+            return keys.astype(np.int64)
+        passing = selector[np.minimum(keys, len(selector) - 1)] & (keys < len(selector))
+        return np.array([np.pad(line[keep][:K], (0, K), constant_values=-1)[:K] for line, keep in zip(keys.astype(np.int64), passing)])
+
+
+threads_of_peers = 1
+
+
+def threads(count):
+    global threads_of_peers
+    threads_of_peers = count
+    faiss.omp_set_num_threads(count)
+
+
+def factory(base, kind):
+    """An inverted file of as many lists as faiss's guide says for a million, trained on 64 vectors a list."""
+    dimension, lists = base.shape[1], max(64, int(4 * np.sqrt(len(base)) / 64) * 64)
+    index = faiss.index_factory(dimension, f"IVF{lists},{kind}", faiss.METRIC_INNER_PRODUCT)
+    index.train(base[np.random.default_rng(1).choice(len(base), min(len(base), lists * 64), replace=False)])
+    index.add(base)
+    return index
+
+
+def graph(base):
+    index = faiss.IndexHNSWFlat(base.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = 40
+    index.add(base)
+    return index
+
+
+def flat(base):
+    index = faiss.IndexFlatIP(base.shape[1])
+    index.add(base)
+    return index
+
+
+PEERS = {
+    "Flat": (Flat, flat),
+    "IVF,Flat": (Inverted, lambda base: factory(base, "Flat")),
+    "IVF,SQ8": (Inverted, lambda base: factory(base, "SQ8")),
+    "IVF,RaBitQ8": (Inverted, lambda base: factory(base, "RaBitQ8")),
+    "IVF,RaBitQfs,RFlat": (Refined, lambda base: factory(base, "RaBitQfs,RFlat")),
+    "HNSW32": (Graph, graph),
+    "usearch": (USearch, None),
+}
+
+
+def tune(peer, queries, truth, selector, wanted):
+    """The least parameter with the recall that is wanted, and its recall; None where none reaches it."""
+    for parameter in peer.grid:
+        found = recall(peer.search(queries, parameter, selector), truth)
+        if found >= wanted:
+            return parameter, found
+    return None
+
+
+class Program(Ours):
+    """Our program, with an optional file of ids."""
+
+    def __init__(self, program, folder, queries, mode, ids=None):
+        command = [program, folder, queries, str(K), mode] + ([ids] if ids else [])
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __call__(self, way, count):
+        self.process.stdin.write(f"{way} {count}\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+def percentiles(each):
+    return {"p50": float(np.percentile(each, 50) * 1e3), "p99": float(np.percentile(each, 99) * 1e3), "mean": float(np.mean(each) * 1e3)}
+
+
+def measure_peer(peer, parameter, queries, selector):
+    threads(1)
+    each = []
+    for row in range(peer.alone):
+        start = time.perf_counter()
+        peer.search(queries[row:row + 1], parameter, selector)
+        each.append(time.perf_counter() - start)
+    return percentiles(each)
+
+
+def throughput_peer(peer, parameter, queries, selector, count):
+    threads(count)
+    start = time.perf_counter()
+    peer.search(queries, parameter, selector)
+    return len(queries) / (time.perf_counter() - start)
+
+
+def run(given, ours, peers, queries, truth, selectors, what, aim, remarks):
+    """One table: without or with a filter."""
+    ours("single", 1)
+    answer = ours("batch", given.threads)
+    reached = recall(answer["ids"], truth)
+    if reached < RECALL - 0.005:
+        sys.exit(f"{what}: our recall@{K} is {reached:.4f}")
+    threads(given.threads)
+    tuned = {}
+    for peer in peers:
+        best = tune(peer, queries, truth, selectors(peer), min(RECALL, reached))
+        if best:
+            tuned[peer.name] = (peer, *best)
+        else:
+            remarks.append(f"{what}: {peer.name} doesn't reach a recall of {min(RECALL, reached):.4f}")
+    ways = {"ours": lambda: percentiles(ours("single", 1)["each"])}
+    ways |= {"ours, all threads": lambda: percentiles(ours("single", given.threads)["each"])}
+    ways |= {name: (lambda peer=peer, parameter=parameter: measure_peer(peer, parameter, queries, selectors(peer)))
+             for name, (peer, parameter, _) in tuned.items()}
+    results, disturbed = turns.in_turn(ways, given.rounds, given.patience)
+    rate = {name: throughput_peer(peer, parameter, queries, selectors(peer), given.threads) for name, (peer, parameter, _) in tuned.items()}
+    batch = ours("batch", given.threads)
+    rate["ours"] = len(queries) / batch["seconds"]
+    memory = {"ours": batch["resident"]} | {name: peer.memory for name, (peer, *_) in tuned.items()}
+    figures = {name: {key: turns.median(found, key) for key in ("p50", "p99", "mean")} for name, found in results.items()}
+    for name in figures:
+        about = tuned.get(name)
+        setting = f", parameter {about[1]}" if about else ""
+        remarks.append(
+            f"{what}, {name}: p50 {figures[name]['p50']:.3f} ms, p99 {figures[name]['p99']:.3f} ms, recall@{K} "
+            f"{about[2] if about else reached:.4f}{setting}"
+            + (f", {rate[name]:.0f} queries/s on {given.threads} threads, {memory[name] / 2**20:.0f} MiB of memory" if name in rate else ""))
+    speed = {name: found["mean"] for name, found in figures.items()}
+    compared = {name: value for name, value in speed.items() if not name.startswith("ours") and memory[name] <= MEMORY * memory["ours"]}
+    every = {name: value for name, value in speed.items() if not name.startswith("ours")}
+    rows = []
+    for label, ways_compared in ("within 1.5 times our memory", compared), ("whatever its memory", every):
+        if ways_compared:
+            rows.append(turns.row(f"{what}, one query, 1 thread", f"recall@{K} {reached:.4f}; peers {label}", speed["ours"], ways_compared,
+                                  "ms per query", lower_is_better=True, disturbed=disturbed, aim=aim))
+    if not every:
+        return rows
+    rows.append(turns.row(f"{what}, one query, {given.threads} threads", f"recall@{K} {reached:.4f}; peers whatever their memory",
+                          speed["ours, all threads"], every, "ms per query", lower_is_better=True, disturbed=disturbed, aim=aim))
+    rows.append(turns.row(f"{what}, {len(queries)} queries at once", f"{given.threads} threads", rate["ours"],
+                          {name: rate[name] for name in tuned}, "queries/s", disturbed=disturbed))
+    return rows
+
+
+def prepare(path, count, dimension):
+    """Vectors, queries, the true neighbours of all and of a hundredth of the vectors, kept in files."""
+    name = path / f"truth-{count}-{dimension}.npz"
+    if not name.exists():
+        base, queries = clustered(count, dimension)
+        np.save(path / "base.npy", base)
+        np.save(path / "queries.npy", queries)
+        keep = np.sort(np.random.default_rng(2).choice(count, count // 100, replace=False)).astype(np.int64)
+        keep.tofile(path / "keep.ids")
+        exact = faiss.IndexFlatIP(dimension)
+        exact.add(base)
+        truth = exact.search(queries, K)[1]
+        scores = queries @ base[keep].T
+        np.savez(name, truth=truth, kept=keep[np.argsort(-scores, axis=1, kind="stable")[:, :K]], keep=keep)
+    stored = np.load(name)
+    return np.load(path / "base.npy", mmap_mode="r"), np.load(path / "queries.npy"), stored["truth"], stored["kept"], stored["keep"]
+
+
+def build_ours(program, path, remarks):
+    note = path / "ours.json"
+    if not note.exists():
+        built = json.loads(turns.run([program, path / "ours", path / "base.npy", "-"]))
+        built["files"] = {file.name: file.stat().st_size for file in (path / "ours").iterdir()}
+        note.write_text(json.dumps(built))
+    built = json.loads(note.read_text())
+    size = sum(built["files"].values())
+    remarks.append(f"ours: built in {built['seconds']:.0f} s with {built['peak'] / 2**20:.0f} MiB at most, {size / 2**20:.0f} MiB of files "
+                   f"({', '.join(f'{name} {bytes_ / 2**20:.0f}' for name, bytes_ in sorted(built['files'].items()))})")
+    np.save(path / "change.npy", np.load(path / "base.npy", mmap_mode="r")[:10_000] + np.float32(1e-3))
+    changed = json.loads(turns.run([program, path / "ours", path / "change.npy"]))
+    turns.run([program, path / "ours", "compact"])
+    remarks.append(f"ours: {changed['vectors']} vectors added in {changed['adding']:.2f} s and removed in {changed['removing']:.2f} s, "
+                   "1000 at a time, each durable")
+
+
+def main():
+    parser = turns.options(__doc__.partition("\n")[0], rounds=5, quick_rounds=1)
+    parser.add_argument("--count", type=int, help="vectors (default 1000000; 50000 with --quick)")
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--keep", metavar="FOLDER", help="keep vectors and indexes there, and use those that are there")
+    parser.add_argument("--program", help="bench-vector-search (default: beside the program to measure)")
+    given = turns.parse(parser)
+    program = given.program or str(pathlib.Path(given.sensorium).with_name("bench-vector-search"))
+    count = given.count or (50_000 if given.quick else 1_000_000)
+    remarks = [f"{turns.processor()}; {count} x {given.dimension}, k = {K}, median of {given.rounds} rounds in turn"]
+    with tempfile.TemporaryDirectory() as temporary:
+        path = pathlib.Path(given.keep or temporary)
+        path.mkdir(parents=True, exist_ok=True)
+        base, queries, truth, kept, keep = prepare(path, count, given.dimension)
+        build_ours(program, path, remarks)
+        threads(given.threads)
+        peers = [PEERS[name][0](name, path, base, given, PEERS[name][1]) for name in given.peers]
+        for peer in peers:
+            remarks.append(f"{peer.name}: built in {peer.seconds:.0f} s, {peer.memory / 2**20:.0f} MiB of memory, {peer.disk / 2**20:.0f} MiB of files")
+        bits = np.zeros(count, bool)
+        bits[keep] = True
+        bitmap = np.packbits(bits, bitorder="little")
+        selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
+        rows = []
+        ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate")
+        rows += run(given, ours, peers, queries, truth, lambda peer: None, f"{count} vectors", AIM, remarks)
+        ours.close()
+        ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate", str(path / "keep.ids"))
+        rows += run(given, ours, peers, queries, kept, lambda peer: bits if isinstance(peer, USearch) else selector,
+                    f"{count} vectors, a filter keeps 1 in 100", FILTERED_AIM, remarks)
+        ours.close()
+    turns.finish(given, rows, remarks)
+
+
+if __name__ == "__main__":
+    main()
