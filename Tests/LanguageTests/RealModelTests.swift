@@ -55,7 +55,7 @@ import Testing
             let sample = try logits.gathered(
                 Tensor(stride(from: 0, to: logits.dim(1), by: every).map(Int64.init), [logits.dim(1) / every]), axis: 1)
             let difference = TensorDifference(sample, try Self.stored.tensor("logits.\(index)"))
-            #expect(difference.isWithin(2e-3), "logits after \(text): \(difference)")
+            #expect(difference.isWithin(5e-4), "logits after \(text): \(difference)")
             print("SmolLM2, logits after \(text.debugDescription): worst difference from transformers \(difference.worst)")
             let greedy = try Self.stored.tensor("greedy.\(index)").ints()
             let output = try generator.generate(text, limit: greedy.count)
