@@ -1,11 +1,11 @@
 /// Finds how many pictures a network is best given at once, from the speed of its own batches: a size and its double are tried in turn,
-/// the best time of each counts, and the double is kept as long as it pays. Small batches keep memory small and results early, so a
-/// larger one must be clearly faster.
+/// times are compared without the worst of each, and the double is kept as long as it pays. Small batches keep memory small and
+/// results early, so a larger one must be clearly faster.
 package struct BatchChooser: Sendable {
     /// Batches of each size that are compared.
-    package static let trials = 3
+    package static let trials = 4
     /// How many times faster a batch twice as large must be.
-    package static let gain = 1.08
+    package static let gain = 1.05
     /// Part of the memory at hand that a batch may take, and the bytes that it may take in any case.
     package static let memoryShare = 0.25, mostBytes = 1 << 30
 
@@ -18,12 +18,14 @@ package struct BatchChooser: Sendable {
 
     private struct Trials: Sendable {
         var count = 0
-        /// Seconds for a picture, at best.
-        var best = Double.infinity
+        private var sum = 0.0, worst = 0.0
+        /// Seconds for a picture, but for the worst trial.
+        var mean: Double { count > 1 ? (sum - worst) / Double(count - 1) : .infinity }
 
         mutating func add(_ seconds: Double) {
             count += 1
-            best = min(best, seconds)
+            sum += seconds
+            worst = max(worst, seconds)
         }
     }
 
@@ -50,7 +52,7 @@ package struct BatchChooser: Sendable {
         let allowed = allowed(available())
         if 2 * size > allowed { return settle(min(size, allowed)) }
         guard trials.count >= Self.trials, doubled.count >= Self.trials else { return }
-        guard trials.best >= doubled.best * Self.gain else { return settle(size) }
+        guard trials.mean >= doubled.mean * Self.gain else { return settle(size) }
         (size, trials, doubled) = (2 * size, doubled, Trials())
         if 2 * size > allowed { settle(size) }
     }
