@@ -94,7 +94,9 @@ import Testing
             #expect(run.status == 0, "\(run.errors)")
         }
         let (first, second) = (try rows("ab.npy", workspace), try rows("ba.npy", workspace))
-        #expect(first.count == 2 && first[0] == second[1] && first[1] == second[0] && first[0] != first[1])
+        // The place in a batch decides in which order a token's products add up.
+        func near(_ a: [Float], _ b: [Float]) -> Bool { a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < 1e-5 } }
+        #expect(first.count == 2 && near(first[0], second[1]) && near(first[1], second[0]) && !near(first[0], first[1]))
         #expect(first.allSatisfy { abs($0.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5 })
     }
 
