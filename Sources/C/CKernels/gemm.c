@@ -264,8 +264,8 @@ static void linear_floats(intptr_t m, const float *x, intptr_t x_row, const sn_w
     intptr_t bytes = (sn_packed_size(sn_least(block, m), k) + 1) * 4;
     float *panels = NULL;
     for (intptr_t m0 = 0; m0 < m; m0 += block) {
-        intptr_t inputs = sn_least(block, m - m0), tail = inputs % f->nr;
-        linear_job job = {parts, count, k, inputs, tail <= 2 * f->dots ? inputs - tail : inputs, x + m0 * x_row, x_row, NULL,
+        intptr_t inputs = sn_least(block, m - m0), rest = inputs % f->vw;
+        linear_job job = {parts, count, k, inputs, rest <= 2 * f->dots ? inputs - rest : inputs, x + m0 * x_row, x_row, NULL,
                           y + m0 * y_row, y_row, epilogue, f};
         sn_epilogue shifted;
         if (epilogue && epilogue->residual) {

@@ -16,18 +16,20 @@
 
 enum { MAX_THREADS = 256, SPINS = 4000 };
 
+// A job is joined and left through the gate alone: whoever gives it doesn't wait for threads that still sleep, and takes no lock where
+// nobody does. From its highest bits: number of the newest job; whether it is closed; workers inside.
+enum { CLOSED = 1 << 15, INSIDE = CLOSED - 1, NUMBER = 16 };
 static struct {
     pthread_mutex_t busy, lock;
     pthread_cond_t wake, done;
     int started, limit;
-    atomic_long job;             // number of the newest job
+    _Atomic uint64_t gate;
+    atomic_int sleepers, waiting;  // workers that sleep; whether the giver of the job does
     sn_range_body body;
     void *context;
     intptr_t count, grain, threads;
-    atomic_long next;            // first index nobody took yet
-    atomic_int working;          // workers that have not left the job
-    int wanted;                  // workers that may take part
-} pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER};
+    atomic_long next;  // first index nobody took yet
+} pool = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER, .gate = CLOSED};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local bool inside;
 
@@ -47,28 +49,50 @@ static void take_chunks(void) {
 
 intptr_t sn_parallel_next(void) { return atomic_load_explicit(&pool.next, memory_order_relaxed); }
 
+static inline void pause_briefly(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+// The number of a job later than `seen`.
+static uint64_t await_job(uint64_t seen) {
+    for (int spin = 0; spin < SPINS; spin++) {
+        uint64_t number = atomic_load_explicit(&pool.gate, memory_order_acquire) >> NUMBER;
+        if (number != seen) return number;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&pool.lock);
+    atomic_fetch_add(&pool.sleepers, 1);
+    while (atomic_load(&pool.gate) >> NUMBER == seen) pthread_cond_wait(&pool.wake, &pool.lock);
+    atomic_fetch_sub(&pool.sleepers, 1);
+    pthread_mutex_unlock(&pool.lock);
+    return atomic_load(&pool.gate) >> NUMBER;
+}
+
+static bool enter(uint64_t number) {
+    uint64_t gate = atomic_load(&pool.gate);
+    while (gate >> NUMBER == number && !(gate & CLOSED))
+        if (atomic_compare_exchange_weak(&pool.gate, &gate, gate + 1)) return true;
+    return false;
+}
+
+static void leave(void) {
+    uint64_t gate = atomic_fetch_sub(&pool.gate, 1) - 1;
+    if ((gate & INSIDE) || !(gate & CLOSED) || !atomic_load(&pool.waiting)) return;
+    pthread_mutex_lock(&pool.lock);
+    pthread_cond_signal(&pool.done);
+    pthread_mutex_unlock(&pool.lock);
+}
+
 static void *worker(void *argument) {
     int number = (int)(intptr_t)argument;
-    long seen = 0;
     inside = true;
-    for (;;) {
-        for (int spin = 0; spin < SPINS && atomic_load_explicit(&pool.job, memory_order_acquire) == seen; spin++) {
-#if defined(__x86_64__)
-            __builtin_ia32_pause();
-#endif
-        }
-        pthread_mutex_lock(&pool.lock);
-        while (atomic_load_explicit(&pool.job, memory_order_acquire) == seen) pthread_cond_wait(&pool.wake, &pool.lock);
-        seen = atomic_load_explicit(&pool.job, memory_order_acquire);
-        bool mine = number < pool.wanted;
-        pthread_mutex_unlock(&pool.lock);
-        if (!mine) continue;
-        take_chunks();
-        if (atomic_fetch_sub_explicit(&pool.working, 1, memory_order_acq_rel) == 1) {
-            pthread_mutex_lock(&pool.lock);
-            pthread_cond_signal(&pool.done);
-            pthread_mutex_unlock(&pool.lock);
-        }
+    for (uint64_t job = 0;;) {
+        job = await_job(job);
+        if (!enter(job)) continue;
+        if (number < pool.threads - 1) take_chunks();
+        leave();
     }
     return NULL;
 }
@@ -110,30 +134,28 @@ void sn_parallel_for(intptr_t count, intptr_t grain, sn_range_body body, void *c
         body(context, 0, count);
         return;
     }
-    int threads = pool.limit;
-    pthread_mutex_lock(&pool.lock);
     pool.body = body;
     pool.context = context;
     pool.count = count;
     pool.grain = grain;
-    pool.threads = threads;
-    pool.wanted = threads - 1;
+    pool.threads = pool.limit;
     atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool.working, threads - 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&pool.job, 1, memory_order_release);
-    pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.lock);
+    atomic_store(&pool.gate, ((atomic_load(&pool.gate) >> NUMBER) + 1) << NUMBER);
+    if (atomic_load(&pool.sleepers)) {
+        pthread_mutex_lock(&pool.lock);
+        pthread_cond_broadcast(&pool.wake);
+        pthread_mutex_unlock(&pool.lock);
+    }
     inside = true;
     take_chunks();
     inside = false;
-    for (int spin = 0; spin < SPINS && atomic_load_explicit(&pool.working, memory_order_acquire); spin++) {
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
-    }
-    if (atomic_load_explicit(&pool.working, memory_order_acquire)) {
+    atomic_fetch_or(&pool.gate, CLOSED);
+    for (int spin = 0; spin < SPINS && atomic_load_explicit(&pool.gate, memory_order_acquire) & INSIDE; spin++) pause_briefly();
+    if (atomic_load_explicit(&pool.gate, memory_order_acquire) & INSIDE) {
         pthread_mutex_lock(&pool.lock);
-        while (atomic_load_explicit(&pool.working, memory_order_acquire)) pthread_cond_wait(&pool.done, &pool.lock);
+        atomic_store(&pool.waiting, 1);
+        while (atomic_load(&pool.gate) & INSIDE) pthread_cond_wait(&pool.done, &pool.lock);
+        atomic_store(&pool.waiting, 0);
         pthread_mutex_unlock(&pool.lock);
     }
     pthread_mutex_unlock(&pool.busy);

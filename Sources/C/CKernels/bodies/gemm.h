@@ -73,12 +73,16 @@ void NAME(gemm_tile)(int32_t rows, int32_t vectors, intptr_t k, const float *a, 
                     sum[i][t] = v_fma(left[i], right, sum[i][t]);                                                               \
             }                                                                                                                   \
         }                                                                                                                       \
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < ROWS; i++)                                                       \
-            _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) {                                                    \
-                float total = v_reduce_add(sum[i][t]);                                                                          \
-                for (intptr_t q = p; q < k; q++) total += a[i * lda + q] * b[t * ldb + q];                                      \
-                out[t * ldo + i] = total;                                                                                       \
-            }                                                                                                                   \
+        _Pragma("clang loop unroll(full)") for (int t = 0; t < T; t++) {                                                           \
+            if (ROWS == 4) {                                                                                                       \
+                vf four[4] = {sum[0][t], sum[1 % ROWS][t], sum[2 % ROWS][t], sum[3 % ROWS][t]};                                    \
+                v_reduce_four(four, out + t * ldo);                                                                                \
+            } else {                                                                                                               \
+                out[t * ldo] = v_reduce_add(sum[0][t]);                                                                            \
+            }                                                                                                                      \
+            for (intptr_t q = p; q < k; q++)                                                                                       \
+                for (int i = 0; i < ROWS; i++) out[t * ldo + i] += a[i * lda + q] * b[t * ldb + q];                                \
+        }                                                                                                                          \
     }
 #define DOTS(T) DOT(1, T) DOT(4, T)
 DOTS(1) DOTS(2) DOTS(3)

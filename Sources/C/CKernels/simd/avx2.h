@@ -48,6 +48,11 @@ INLINE void v_store_half(uint16_t *p, vf x) { _mm_storeu_si128((__m128i *)p, _mm
 INLINE vf v_load_bfloat(const uint16_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
+// out[i] = the sum of the elements of s[i]
+INLINE void v_reduce_four(const vf s[4], float *out) {
+    vf all = _mm256_hadd_ps(_mm256_hadd_ps(s[0], s[1]), _mm256_hadd_ps(s[2], s[3]));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+}
 INLINE void v_transpose(vf r[8]) {
     vf t[8];
     for (int i = 0; i < 4; i++) {
