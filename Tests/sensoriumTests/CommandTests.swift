@@ -167,6 +167,33 @@ import Testing
         #expect(!page.contains("<script>") && !page.contains("<b>") && !page.contains("http://") && !page.contains("https://"))
     }
 
+    /// Rounded weights give nearly the same vectors; a library that was made with them goes on with them.
+    @Test func precisionIsRememberedAndKeepsTheVectors() throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        for (name, format) in [("f32.npy", "f32"), ("int8.npy", "int8"), ("q8.npy", "q8_0"), ("half.npy", "f16")] {
+            let run = try CommandRun(
+                ["embed", "--model", "clip-folder", "--precision", format, "--output", name, "--image", "a.jpg", "b.png"], in: workspace)
+            #expect(run.status == 0, "\(run.errors)")
+        }
+        let exact = try rows("f32.npy", workspace)
+        for name in ["int8.npy", "q8.npy", "half.npy"] {
+            for (a, b) in zip(exact, try rows(name, workspace)) {
+                let cosine = zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+                #expect(cosine > 0.98 && a != b, "\(name): cosine \(cosine)")
+            }
+        }
+        let index = try CommandRun(["index", "--model", Workspace.clip, "--precision", "int8", "Pictures", "--quiet"], in: workspace)
+        #expect(index.status == 0, "\(index.errors)")
+        let again = try CommandRun(["index", "--json"], in: workspace)
+        #expect(again.objects?.last?["unchanged"] as? Int == 4 && again.objects?.last?["embedded"] as? Int == 0)
+        let search = try CommandRun(["search", "--image", "Pictures/bike.jpg", "-k", "1", "--json"], in: workspace)
+        #expect(search.objects?.first?["path"] as? String == workspace.pictures.appendingPathComponent("bike.jpg").path, "\(search.errors)")
+        #expect(try CommandRun(["status"], in: workspace).output.contains("(int8)"))
+        let wrong = try CommandRun(["embed", "--model", "clip-folder", "--precision", "int3", "--output", "x.npy", "--image", "a.jpg"], in: workspace)
+        #expect(wrong.status == 2 && wrong.errors.contains("int3"))
+    }
+
     @Test func modelsPageIsCurrent() throws {
         let workspace = try Workspace()
         let page = try CommandRun(["models", "list", "--markdown"], in: workspace).output

@@ -6,7 +6,7 @@ struct PrecisionOption: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Weights of linear layers as f32, f16, bf16, int8 (fastest), q8_0, q6_K, q5_K, q4_K, q5_1, q5_0, q4_1 or q4_0 (default: as the file has them).",
+            "Round the weights of linear layers; int8 is the fastest (default: as the file has them).",
             valueName: "format"))
     var precision: WeightFormat?
 }
