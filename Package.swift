@@ -95,7 +95,8 @@ let package = Package(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
-        tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
+        tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
 )

@@ -176,7 +176,8 @@ final class Gate: Sendable {
 
 @Suite struct BatchChooserTests {
     /// Runs batches that take `seconds(n)` and `bytes` a picture until the choice is made.
-    private func chosen(bytes: Int = 1, available: Int = .max, most: Int = 32, _ seconds: (Int, Int) -> Double) -> (size: Int, batches: Int) {
+    private func chosen(bytes: Int = 1, available: Int = .max, most: Int = 32, _ seconds: (Int, Int) -> Double) -> (size: Int, batches: Int)
+    {
         var chooser = BatchChooser(upTo: most), batches = 0
         while !chooser.isSettled, batches < 1_000 {
             let size = chooser.next

@@ -15,7 +15,8 @@ struct WeightFormat: Sendable, CustomTestStringConvertible {
         ("q8_0", SN_WEIGHT_Q8_0), ("q4_0", SN_WEIGHT_Q4_0), ("q4_1", SN_WEIGHT_Q4_1), ("q5_0", SN_WEIGHT_Q5_0), ("q5_1", SN_WEIGHT_Q5_1),
         ("q4_K", SN_WEIGHT_Q4_K), ("q5_K", SN_WEIGHT_Q5_K), ("q6_K", SN_WEIGHT_Q6_K),
     ].map(WeightFormat.init)
-    static let all = [("f32", SN_WEIGHT_F32), ("f16", SN_WEIGHT_F16), ("bf16", SN_WEIGHT_BF16), ("int8", SN_WEIGHT_INT8)].map(WeightFormat.init) + blocks
+    static let all =
+        [("f32", SN_WEIGHT_F32), ("f16", SN_WEIGHT_F16), ("bf16", SN_WEIGHT_BF16), ("int8", SN_WEIGHT_INT8)].map(WeightFormat.init) + blocks
 
     /// Elements of k that share a scale of activations; 0 where activations stay f32.
     var group: Int {
@@ -121,7 +122,8 @@ struct StoredWeights {
             for start in stride(from: 0, to: k, by: group) {
                 let part = x[row * k + start..<row * k + min(start + group, k)]
                 if group == 128 {
-                    let low = min(part.min()!, 0), high = max(part.max()!, 0), inverse = 255 / (high - low), scale = Double((high - low) / 255)
+                    let low = min(part.min()!, 0), high = max(part.max()!, 0), inverse = 255 / (high - low),
+                        scale = Double((high - low) / 255)
                     let zero = (-(low * inverse)).rounded(.toNearestOrEven)
                     values += part.map { Double(min(($0 * inverse).rounded(.toNearestOrEven) + zero, 255) - zero) * scale }
                     errors += part.map { _ in scale }
@@ -155,7 +157,8 @@ struct StoredWeights {
                         bound += errors[at] * abs(w)
                     }
                     guard abs(Double(y[i]) - same) <= 2e-6 * size, abs(Double(y[i]) - exact) <= bound + 2e-6 * size else {
-                        Issue.record("\(level) \(m)x\(n)x\(k): element \(i) is \(y[i]), rounded activations give \(same), exact ones \(exact)")
+                        Issue.record(
+                            "\(level) \(m)x\(n)x\(k): element \(i) is \(y[i]), rounded activations give \(same), exact ones \(exact)")
                         return
                     }
                 }

@@ -49,11 +49,13 @@ import Testing
 
     @Test func aTextTowerNeedsOne() throws {
         let workspace = try Workspace()
-        let run = try CommandRun(["benchmark", "text", "--model", Workspace.clip, "--text", "a red bicycle", "--rounds", "2"], in: workspace)
+        let run = try CommandRun(
+            ["benchmark", "text", "--model", Workspace.clip, "--text", "a red bicycle", "--rounds", "2"], in: workspace)
         #expect(run.status == 0, "\(run.errors)")
         #expect(run.objects?.first?["tokens"] as? Int ?? 0 > 2)
         #expect(run.objects?.first?["median_seconds"] as? Double ?? 0 > 0)
-        let without = try CommandRun(["benchmark", "text", "--model", Workspace.golden("Vision/DINOv2/golden/plain").path, "--text", "a"], in: workspace)
+        let without = try CommandRun(
+            ["benchmark", "text", "--model", Workspace.golden("Vision/DINOv2/golden/plain").path, "--text", "a"], in: workspace)
         #expect(without.status != 0 && without.errors.contains("text tower"), "\(without.errors)")
     }
 }

@@ -190,7 +190,8 @@ import Testing
         let search = try CommandRun(["search", "--image", "Pictures/bike.jpg", "-k", "1", "--json"], in: workspace)
         #expect(search.objects?.first?["path"] as? String == workspace.pictures.appendingPathComponent("bike.jpg").path, "\(search.errors)")
         #expect(try CommandRun(["status"], in: workspace).output.contains("(int8)"))
-        let wrong = try CommandRun(["embed", "--model", "clip-folder", "--precision", "int3", "--output", "x.npy", "--image", "a.jpg"], in: workspace)
+        let wrong = try CommandRun(
+            ["embed", "--model", "clip-folder", "--precision", "int3", "--output", "x.npy", "--image", "a.jpg"], in: workspace)
         #expect(wrong.status == 2 && wrong.errors.contains("int3"))
     }
 

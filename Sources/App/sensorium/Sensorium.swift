@@ -27,7 +27,8 @@ struct Sensorium: AsyncParsableCommand {
         version: version,
         subcommands: [
             IndexCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self, RemoveCommand.self,
-            SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self, ModelsCommand.self,
+            SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self,
+            ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,
         ])
 

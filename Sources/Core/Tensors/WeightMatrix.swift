@@ -37,7 +37,9 @@ public struct WeightMatrix: Sendable {
         }
         let shape = Array(x.shape.dropLast()) + [rows]
         for (name, values) in [("bias", bias), ("scale", scale)] {
-            if let values, values.shape != [rows] { throw .shape(operation: "linear \(name)", shapes: [values.shape], expected: "[\(rows)]") }
+            if let values, values.shape != [rows] {
+                throw .shape(operation: "linear \(name)", shapes: [values.shape], expected: "[\(rows)]")
+            }
         }
         if let residual, residual.shape != shape {
             throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape")

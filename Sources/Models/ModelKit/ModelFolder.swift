@@ -36,7 +36,10 @@ public struct ModelFolder: Sendable {
     }
 
     /// A model out of parts, for tests and converters.
-    public init(path: String, config: ConfigReader?, source: any TensorSource, directory: URL? = nil, vocabularies: URL? = nil, precision: WeightFormat? = nil) {
+    public init(
+        path: String, config: ConfigReader?, source: any TensorSource, directory: URL? = nil, vocabularies: URL? = nil,
+        precision: WeightFormat? = nil
+    ) {
         (self.path, self.config, self.source, self.directory, self.vocabularies) = (path, config, source, directory, vocabularies)
         self.precision = precision
         openCLIPConfig = nil

@@ -30,7 +30,8 @@ struct RememberedModels {
         entries.removeAll { $0.digest == identity.digest }
         entries.append((identity.digest, place.spec, place.precision))
         let file = try AtomicFile(path: Self.file(library))
-        try file.write(Array(entries.map { "\($0.digest)\t\($0.spec)" + ($0.precision.map { "\t" + $0.rawValue } ?? "") + "\n" }.joined().utf8))
+        try file.write(
+            Array(entries.map { "\($0.digest)\t\($0.spec)" + ($0.precision.map { "\t" + $0.rawValue } ?? "") + "\n" }.joined().utf8))
         try file.commit()
     }
 

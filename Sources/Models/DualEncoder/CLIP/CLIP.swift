@@ -29,7 +29,9 @@ public enum CLIP {
             ? (nil, "the checkpoint holds the picture tower only") : try tokenizer(folder, original: original)
         var renames = Renames.none
         if original { renames = (config.resNet == nil ? .openAIVision : .none) + .openAIText + .openAIConstants }
-        return try WeightLoader.load(from: folder.source, precision: folder.precision, renames: renames, ignoring: ["**.position_ids"], label: "CLIP") { weights in
+        return try WeightLoader.load(
+            from: folder.source, precision: folder.precision, renames: renames, ignoring: ["**.position_ids"], label: "CLIP"
+        ) { weights in
             var encoder: (any ImageEncoder)?
             if let vision = config.vision {
                 encoder = try CLIPVisionTower(weights, vision, projection: config.projection, transform: transform)

@@ -44,7 +44,8 @@ public enum ChineseCLIP {
         let renames =
             (prefix.isEmpty ? Renames.none : .strippingPrefix(prefix)) + (config.resNet == nil ? .openAIVision : .none) + originalText
         return try WeightLoader.load(
-            from: folder.source, precision: folder.precision, renames: original ? renames : .none, ignoring: ["**.position_ids", "text_model.pooler.**"],
+            from: folder.source, precision: folder.precision, renames: original ? renames : .none,
+            ignoring: ["**.position_ids", "text_model.pooler.**"],
             label: "Chinese-CLIP"
         ) { weights in
             let encoder: any ImageEncoder =

@@ -15,7 +15,8 @@ public enum SigLIP {
         } else if tokenizer == nil {
             absence = "no spiece.model or tokenizer.json beside the weights"
         }
-        return try WeightLoader.load(from: folder.source, precision: folder.precision, ignoring: ["**.position_ids"], label: "SigLIP") { weights in
+        return try WeightLoader.load(from: folder.source, precision: folder.precision, ignoring: ["**.position_ids"], label: "SigLIP") {
+            weights in
             let image = try config.vision.map { try imageEncoder(weights["vision_model"], $0, folder) }
             let text = try config.text.map { try SigLIPTextTower(weights["text_model"], $0, tokenizer: tokenizer) }
             var similarity: Similarity?

@@ -111,7 +111,9 @@ extension TinyViT {
         load: { folder in
             let file = try folder.requireConfig(), config = try TinyViTConfig(file, weights: folder)
             let transform = try TinyViTConfig.transform(file)
-            let model = try WeightLoader.load(from: folder.source, precision: folder.precision, ignoring: ["**.attention_bias_idxs"], label: "TinyViT") {
+            let model = try WeightLoader.load(
+                from: folder.source, precision: folder.precision, ignoring: ["**.attention_bias_idxs"], label: "TinyViT"
+            ) {
                 try TinyViT($0, config, transform: transform, labels: labels(folder, config))
             }
             return LoadedModel(family: "TinyViT", image: model, classifier: config.classes == nil ? nil : model)

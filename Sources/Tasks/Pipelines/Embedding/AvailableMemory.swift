@@ -17,7 +17,8 @@ package enum AvailableMemory {
 
     /// Of control groups version 2, as a container has them at its root.
     private static func group() -> Int? {
-        guard let limit = text("/sys/fs/cgroup/memory.max").flatMap(number), let used = text("/sys/fs/cgroup/memory.current").flatMap(number)
+        guard let limit = text("/sys/fs/cgroup/memory.max").flatMap(number),
+            let used = text("/sys/fs/cgroup/memory.current").flatMap(number)
         else { return nil }
         return max(0, limit - used)
     }

@@ -17,7 +17,7 @@ struct BenchmarkCommand: ParsableCommand {
         @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
         var model: String
 
-    @OptionGroup var precision: PrecisionOption
+        @OptionGroup var precision: PrecisionOption
 
         @Option(name: .long, help: "Pictures in a batch.")
         var batch = 16

@@ -10,7 +10,7 @@ extension BenchmarkCommand {
         @Option(name: .long, help: "A model's folder, a checkpoint file or a catalogue name.")
         var model: String
 
-    @OptionGroup var precision: PrecisionOption
+        @OptionGroup var precision: PrecisionOption
 
         @Option(name: .long, help: "The text; splitting it into tokens isn't measured.")
         var text: String
