@@ -44,7 +44,6 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
     intptr_t in_each = s->in_channels / s->groups, out_each = s->out_channels / s->groups;
     intptr_t k = in_each * s->kernel_height * s->kernel_width, pixels = s->out_height * s->out_width, nr = f->nr;
     float *packed = sn_scratch(SCRATCH_RIGHT, (job->block + nr) * k), *copy = sn_scratch(SCRATCH_LEFT, sn_left_size(k));
-    float edge[GEMM_GROUP * GEMM_NR_MAX];
     for (intptr_t task = start; task < end; task++) {
         intptr_t block = task % job->blocks, group = task / job->blocks % s->groups, picture = task / job->blocks / s->groups;
         intptr_t first = block * job->block, count = pixels - first < job->block ? pixels - first : job->block;
@@ -63,12 +62,8 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
             intptr_t rows = sn_least(GEMM_GROUP, out_each - o), channel = group * out_each + o;
             float *out = job->y + (picture * s->out_channels + channel) * pixels + first;
             sn_group group_rows = sn_left_copy(&left, o, rows, copy);
-            for (intptr_t j = 0; j < count; j += nr) {
-                intptr_t columns = sn_least(nr, count - j), vectors = (columns + f->vw - 1) / f->vw, width = vectors * f->vw;
-                bool whole = columns == width;
-                sn_group_times_panel(group_rows, rows, k, packed + j * k, (int32_t)vectors, whole ? out + j : edge, whole ? pixels : width, NULL);
-                for (intptr_t r = 0; !whole && r < rows; r++) memcpy(out + r * pixels + j, edge + r * width, (size_t)columns * 4);
-            }
+            for (intptr_t j = 0; j < count; j += nr)
+                sn_group_times_columns(group_rows, rows, k, packed + j * k, sn_least(nr, count - j), out + j, pixels);
             for (intptr_t r = 0; r < rows; r++) {
                 float *line = out + r * pixels;
                 if (job->bias) f->binary(SN_ADD, line, 1, job->bias + channel + r, 0, line, count);

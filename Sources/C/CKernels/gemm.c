@@ -102,6 +102,18 @@ void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const floa
         }
 }
 
+void sn_group_times_columns(sn_group group, intptr_t count, intptr_t k, const float *panel, intptr_t columns, float *c, intptr_t ldc) {
+    const sn_kernel_table *f = sn_kernels();
+    intptr_t vectors = panel_vectors(f, columns), width = vectors * f->vw;
+    if (columns == width) {
+        sn_group_times_panel(group, count, k, panel, (int32_t)vectors, c, ldc, NULL);
+        return;
+    }
+    float edge[GEMM_GROUP * GEMM_NR_MAX];  // a panel that sticks out on the right is computed here and copied
+    sn_group_times_panel(group, count, k, panel, (int32_t)vectors, edge, width, NULL);
+    for (intptr_t i = 0; i < count; i++) memcpy(c + i * ldc, edge + i * width, (size_t)columns * 4);
+}
+
 // ---- linear: the right operand is the transpose of the inputs, the result is written transposed
 
 typedef struct {
@@ -286,6 +298,7 @@ static void linear_floats(intptr_t m, const float *x, intptr_t x_row, const sn_w
 
 void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
                const sn_epilogue *epilogue) {
+    sn_epilogue rest;
     for (intptr_t i = 0, next; m > 0 && i < count; i = next) {
         intptr_t columns = parts[i].n;
         next = i + 1;
@@ -297,7 +310,6 @@ void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *par
         }
         y += columns;
         if (next == count || !epilogue) continue;
-        static _Thread_local sn_epilogue rest;
         rest = *epilogue;
         if (rest.bias) rest.bias += columns;
         if (rest.scale) rest.scale += columns;
@@ -320,18 +332,13 @@ static void product_groups(void *context, intptr_t start, intptr_t end) {
     const product_job *job = context;
     const sn_kernel_table *f = sn_kernels();
     intptr_t k = job->left.k;
-    float *copy = sn_scratch(SCRATCH_LEFT, sn_left_size(k)), *edge = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
+    float *copy = sn_scratch(SCRATCH_LEFT, sn_left_size(k));
     for (intptr_t group = start; group < end; group++) {
         intptr_t first = group * GEMM_GROUP, rows = sn_least(GEMM_GROUP, job->left.rows - first);
         sn_group left = sn_left_copy(&job->left, first, rows, copy);
-        for (intptr_t j = 0; j < job->columns; j += f->nr) {
-            intptr_t columns = sn_least(f->nr, job->columns - j), vectors = panel_vectors(f, columns);
-            float *c = job->c + first * job->ldc + j;
-            bool whole = columns == vectors * f->vw;
-            sn_group_times_panel(left, rows, k, job->panels + j * k, (int32_t)vectors, whole ? c : edge, whole ? job->ldc : vectors * f->vw,
-                                 NULL);
-            for (intptr_t i = 0; !whole && i < rows; i++) memcpy(c + i * job->ldc, edge + i * vectors * f->vw, (size_t)columns * 4);
-        }
+        for (intptr_t j = 0; j < job->columns; j += f->nr)
+            sn_group_times_columns(left, rows, k, job->panels + j * k, sn_least(f->nr, job->columns - j),
+                                   job->c + first * job->ldc + j, job->ldc);
     }
 }
 

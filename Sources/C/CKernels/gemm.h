@@ -29,6 +29,8 @@ typedef struct { const char *next, *end; intptr_t step; } sn_ahead;
 // c[count][ldc] = the group times one panel of vectors * vw columns.
 void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const float *panel, int32_t vectors, float *c, intptr_t ldc,
                           sn_ahead *ahead);
+// The same with a panel of `columns` columns, of which none beyond them is written.
+void sn_group_times_columns(sn_group group, intptr_t count, intptr_t k, const float *panel, intptr_t columns, float *c, intptr_t ldc);
 // The index that the next chunk of the running sn_parallel_for starts at, whoever takes it.
 intptr_t sn_parallel_next(void);
 #endif

@@ -12,11 +12,9 @@
 #define DECLARE(LEVEL)                                     \
     void quant_pack_##LEVEL(const quant_pack_job *);       \
     void quant_unpack_##LEVEL(const quant_unpack_job *);   \
-    void quant_tile_##LEVEL(const quant_tile_job *);       \
-    void quant_transpose_out_##LEVEL(const float *, intptr_t, intptr_t, intptr_t, float *, intptr_t, const float *, intptr_t);
+    void quant_tile_##LEVEL(const quant_tile_job *);
 #define TABLE(LEVEL, ROWS, LANES) \
-    .name = #LEVEL, .rows = ROWS, .lanes = LANES, .pack = quant_pack_##LEVEL, .unpack = quant_unpack_##LEVEL, .tile = quant_tile_##LEVEL, \
-    .transpose_out = quant_transpose_out_##LEVEL
+    .name = #LEVEL, .rows = ROWS, .lanes = LANES, .pack = quant_pack_##LEVEL, .unpack = quant_unpack_##LEVEL, .tile = quant_tile_##LEVEL
 
 DECLARE(scalar)
 static const quant_table scalar = {TABLE(scalar, 4, 1)};

@@ -1,12 +1,28 @@
 // The formats of weights as their block kernels: which one reads, which one writes.
 #ifndef SENSORIUM_QUANT_FORMATS_H
 #define SENSORIUM_QUANT_FORMATS_H
+#include <string.h>
 #include "sensorium_quantised.h"
 
 enum { QUANT_BLOCK = 32, QUANT_SUPER = 256 };
 
 void from_half_scalar(const uint16_t *x, float *y, intptr_t n);
 void to_half_scalar(const float *x, uint16_t *y, intptr_t n);
+
+// binary16 in a block, at any address.
+static inline void put_half(uint8_t *to, float value) {
+    uint16_t half;
+    to_half_scalar(&value, &half, 1);
+    memcpy(to, &half, 2);
+}
+
+static inline float get_half(const uint8_t *from) {
+    uint16_t half;
+    float value;
+    memcpy(&half, from, 2);
+    from_half_scalar(&half, &value, 1);
+    return value;
+}
 
 // Scale and minimum of group j (0...7) of a Q4_K or Q5_K block: six bits each in 12 bytes.
 static inline void quant_scale_minimum(const uint8_t *packed, int j, uint8_t *scale, uint8_t *minimum) {

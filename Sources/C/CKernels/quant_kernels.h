@@ -64,9 +64,6 @@ typedef struct {
     void (*pack)(const quant_pack_job *job);
     void (*unpack)(const quant_unpack_job *job);
     void (*tile)(const quant_tile_job *job);
-    // y[token][0..<columns] = c[column][token] (+ residual)
-    void (*transpose_out)(const float *c, intptr_t ldc, intptr_t tokens, intptr_t columns, float *y, intptr_t y_row,
-                          const float *residual, intptr_t residual_row);
     // NULL where tiles serve every m. Bytes of a prepared token; 0 where there are no dot products for the format.
     intptr_t (*dots_bytes)(sn_weight_format format, intptr_t k);
     void (*dots_prepare)(sn_weight_format format, const float *x, intptr_t k, uint8_t *prepared);

@@ -12,6 +12,7 @@
 // What remains of DINOv2 is the rounding of its weights: with exact activations they alone give 0.998. Symmetric scales per 64 elements
 // give 0.9993 and 0.996.
 #include <string.h>
+#include "gemm.h"
 #include "quant_kernels.h"
 #include "scratch.h"
 
@@ -39,10 +40,8 @@ typedef struct {
     intptr_t token_block, row_blocks;
 } linear_job;
 
-static intptr_t minimum(intptr_t a, intptr_t b) { return a < b ? a : b; }
-
 // Tokens of the panel that starts at token t: two vectors, but one at the end.
-static intptr_t panel_at(const linear_job *job, intptr_t t) { return minimum(2 * job->kernels->lanes, job->tokens - t); }
+static intptr_t panel_at(const linear_job *job, intptr_t t) { return sn_least(2 * job->kernels->lanes, job->tokens - t); }
 
 static void pack_vectors(void *context, intptr_t start, intptr_t end) {
     const linear_job *job = context;
@@ -50,7 +49,7 @@ static void pack_vectors(void *context, intptr_t start, intptr_t end) {
     for (intptr_t vector = start; vector < end; vector++) {
         const float *rows[16];
         intptr_t token = vector * lanes, first = token / (2 * lanes) * (2 * lanes), lane = token - first;
-        for (intptr_t i = 0; i < lanes; i++) rows[i] = job->x + minimum(token + i, job->m - 1) * job->x_row;
+        for (intptr_t i = 0; i < lanes; i++) rows[i] = job->x + sn_least(token + i, job->m - 1) * job->x_row;
         quant_pack_job pack = {.shape = job->shape, .rows = rows, .k = job->w->k, .panel = panel_at(job, first)};
         pack.bytes = job->bytes + first * job->padded_k * job->element_bytes + lane * 4;
         pack.scale = job->scale + first * job->groups + lane;
@@ -70,13 +69,13 @@ typedef struct {
 static void fetch_ahead(const linear_job *job, const quant_unpack_job *now, intptr_t row, intptr_t part, intptr_t parts, intptr_t t,
                         intptr_t tokens) {
     const sn_weights *w = job->w;
-    intptr_t rows = minimum(job->kernels->rows, w->n - row - job->kernels->rows), block = sn_weight_block_length(w->format);
+    intptr_t rows = sn_least(job->kernels->rows, w->n - row - job->kernels->rows), block = sn_weight_block_length(w->format);
     intptr_t bytes = (now->k + block - 1) / block * sn_weight_block_bytes(w->format), lines = bytes / 64 + 1;
     const uint8_t *next = (const uint8_t *)now->rows + job->kernels->rows * w->row_bytes;
     for (intptr_t i = 0; i < rows; i++)
         for (intptr_t line = lines * part / parts; line < lines * (part + 1) / parts; line++)
             __builtin_prefetch(next + i * w->row_bytes + line * 64, 0, 2);
-    for (intptr_t i = t; i < minimum(t + tokens, job->m); i++) __builtin_prefetch(job->y + i * job->y_row + row, 1, 3);
+    for (intptr_t i = t; i < sn_least(t + tokens, job->m); i++) __builtin_prefetch(job->y + i * job->y_row + row, 1, 3);
 }
 
 // A chunk of k of the rows of one tile times all panels of the block of tokens.
@@ -86,7 +85,7 @@ static void multiply_chunk(const linear_job *job, block_scratch *s, intptr_t row
     const quant_table *f = job->kernels;
     intptr_t offset = k0 / sn_weight_block_length(w->format) * sn_weight_block_bytes(w->format);
     quant_unpack_job unpack = {.format = w->format, .rows = (const uint8_t *)w->rows + row * w->row_bytes + offset, .row_bytes = w->row_bytes,
-                               .count = minimum(f->rows, w->n - row), .k = kc, .tile = s->tile, .scale = s->scale, .term = s->term};
+                               .count = sn_least(f->rows, w->n - row), .k = kc, .tile = s->tile, .scale = s->scale, .term = s->term};
     f->unpack(&unpack);
     quant_tile_job tile = {.shape = job->shape, .words = (kc * job->element_bytes + 3) / 4, .w = s->tile, .w_scale = s->scale,
                            .w_term = s->term, .ldc = BLOCK_TOKENS};
@@ -117,17 +116,17 @@ static void finish_row(const linear_job *job, float *sums, intptr_t row, intptr_
 }
 
 static void multiply_block(const linear_job *job, block_scratch *s, intptr_t row0, intptr_t t0) {
-    intptr_t rows = minimum(BLOCK_ROWS, job->w->n - row0), chunk = QUANT_CHUNK_BYTES / job->element_bytes;
-    intptr_t tokens = minimum(job->token_block, job->m - t0), end = minimum(t0 + job->token_block, job->tokens);
+    intptr_t rows = sn_least(BLOCK_ROWS, job->w->n - row0), chunk = QUANT_CHUNK_BYTES / job->element_bytes;
+    intptr_t tokens = sn_least(job->token_block, job->m - t0), end = sn_least(t0 + job->token_block, job->tokens);
     memset(s->sums, 0, sizeof s->sums);
     for (intptr_t k0 = 0; k0 < job->w->k; k0 += chunk)
         for (intptr_t row = 0; row < rows; row += job->kernels->rows)
-            multiply_chunk(job, s, row0 + row, k0, minimum(chunk, job->w->k - k0), t0, end, s->sums + row * BLOCK_TOKENS);
+            multiply_chunk(job, s, row0 + row, k0, sn_least(chunk, job->w->k - k0), t0, end, s->sums + row * BLOCK_TOKENS);
     for (intptr_t row = 0; row < rows; row++) finish_row(job, s->sums + row * BLOCK_TOKENS, row0 + row, tokens);
     const sn_epilogue *e = job->epilogue;
     const float *residual = e && e->residual ? e->residual + t0 * e->residual_stride + row0 : NULL;
-    job->kernels->transpose_out(s->sums, BLOCK_TOKENS, tokens, rows, job->y + t0 * job->y_row + row0, job->y_row, residual,
-                                residual ? e->residual_stride : 0);
+    sn_kernels()->transpose(s->sums, BLOCK_TOKENS, rows, tokens, residual, residual ? e->residual_stride : 0,
+                            job->y + t0 * job->y_row + row0, job->y_row);
 }
 
 static void multiply_blocks(void *context, intptr_t start, intptr_t end) {

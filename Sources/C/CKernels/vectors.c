@@ -96,14 +96,9 @@ static void scan_rows(const sn_scan_block *block, const sn_kernel_table *f, intp
         if (sn_left_direct(&left)) group = (sn_group){(const float *)block->vectors + m0 * k, k, GEMM_KC};
         else sn_left_copy(&left, m0, rows, copy);
     }
-    float edge[GEMM_GROUP * GEMM_NR_MAX];
-    for (intptr_t j = 0; j < block->queries; j += f->nr) {
-        intptr_t columns = sn_least(f->nr, block->queries - j), vectors = (columns + f->vw - 1) / f->vw, width = vectors * f->vw;
-        float *c = block->out + m0 * block->stride + j;
-        bool whole = columns == width;
-        sn_group_times_panel(group, rows, k, block->packed + j * k, (int32_t)vectors, whole ? c : edge, whole ? block->stride : width, NULL);
-        for (intptr_t r = 0; !whole && r < rows; r++) memcpy(c + r * block->stride, edge + r * width, (size_t)columns * 4);
-    }
+    for (intptr_t j = 0; j < block->queries; j += f->nr)
+        sn_group_times_columns(group, rows, k, block->packed + j * k, sn_least(f->nr, block->queries - j),
+                               block->out + m0 * block->stride + j, block->stride);
 }
 
 void sn_scan_scores(const sn_scan_block *block) {

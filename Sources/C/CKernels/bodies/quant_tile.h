@@ -1,4 +1,4 @@
-// The integer (and f32) tile, and its way out: QR rows of weights by one or two vectors of tokens.
+// The integer (and f32) tile: QR rows of weights by one or two vectors of tokens.
 #include "../quant_kernels.h"
 #include "names.h"
 #define UNROLL _Pragma("clang loop unroll(full)")
@@ -78,26 +78,4 @@ INLINE void tile_of(const quant_tile_job *t, const int nv) {
 void NAME(quant_tile)(const quant_tile_job *t) {
     if (t->panel == 2 * VW) tile_of(t, 2);
     else tile_of(t, 1);
-}
-
-void NAME(quant_transpose_out)(const float *c, intptr_t ldc, intptr_t tokens, intptr_t columns, float *y, intptr_t y_row,
-                               const float *residual, intptr_t residual_row) {
-    for (intptr_t t0 = 0; t0 < tokens; t0 += VW)
-        for (intptr_t j0 = 0; j0 < columns; j0 += VW) {
-            intptr_t count = tokens - t0 < VW ? tokens - t0 : VW, width = columns - j0 < VW ? columns - j0 : VW;
-            vi r[VW];
-            for (int j = 0; j < VW; j++) r[j] = i_load(c + (j0 + (j < width ? j : 0)) * ldc + t0);
-            i_transpose(r);
-            for (intptr_t t = 0; t < count; t++) {
-                float line[VW], *to = y + (t0 + t) * y_row + j0;
-                const float *plus = residual ? residual + (t0 + t) * residual_row + j0 : NULL;
-                if (width == VW) {
-                    vf value = i_as_float(r[t]);
-                    v_store(to, plus ? v_add(value, v_load(plus)) : value);
-                    continue;
-                }
-                v_store(line, i_as_float(r[t]));
-                for (intptr_t j = 0; j < width; j++) to[j] = plus ? line[j] + plus[j] : line[j];
-            }
-        }
 }

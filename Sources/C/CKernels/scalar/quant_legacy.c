@@ -4,20 +4,6 @@
 #include <string.h>
 #include "../quant_formats.h"
 
-static void put_half(uint8_t *to, float value) {
-    uint16_t half;
-    to_half_scalar(&value, &half, 1);
-    memcpy(to, &half, 2);
-}
-
-static float get_half(const uint8_t *from) {
-    uint16_t half;
-    float value;
-    memcpy(&half, from, 2);
-    from_half_scalar(&half, &value, 1);
-    return value;
-}
-
 // Cut to a whole number in 0...limit; what isn't a number becomes 0.
 static uint8_t cut(float value, int limit) { return value >= 1 ? value < (float)limit ? (uint8_t)value : (uint8_t)limit : 0; }
 

@@ -4,20 +4,6 @@
 #include <string.h>
 #include "../quant_formats.h"
 
-static void put_half(uint8_t *to, float value) {
-    uint16_t half;
-    to_half_scalar(&value, &half, 1);
-    memcpy(to, &half, 2);
-}
-
-static float get_half(const uint8_t *from) {
-    uint16_t half;
-    float value;
-    memcpy(&half, from, 2);
-    from_half_scalar(&half, &value, 1);
-    return value;
-}
-
 // The nearest whole number of a value below 2^22, from the low bits of a sum.
 static int nearest(float value) {
     float shifted = value + 12582912.0f;
