@@ -64,6 +64,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         library("Tensors", "Core", ["CKernels"]),
+        library("Autograd", "Core", ["Tensors", "CKernels"]),
         library("Checkpoints", "Core", ["Tensors", "CZlib"]),
         library("Layers", "Core", ["Tensors", "Checkpoints"]),
 
@@ -79,6 +80,7 @@ let package = Package(
 
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),
+        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
@@ -94,7 +96,8 @@ let package = Package(
         .executableTarget(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
-        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
+        tests("Tensors", ["Checkpoints", "TestSupport"]), tests("Autograd", ["Layers", "TestSupport"]),
+        tests("Training", ["Catalog", "TestSupport"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
         tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
