@@ -51,6 +51,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
         .target(
@@ -80,7 +81,7 @@ let package = Package(
 
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),
-        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"]),
+        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"], products: [.product(name: "Yams", package: "Yams")]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 

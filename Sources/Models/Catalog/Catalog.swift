@@ -16,6 +16,7 @@ public enum Catalog {
         CLIP.family,
         ChineseCLIP.family,
         SigLIP.family,
+        SensoriumCLIP.family,
         Llama.family,
     ]
 
