@@ -151,7 +151,7 @@ public final class DualEncoderTask: TrainingTask {
     }
 
     private func loss(_ embeddings: (images: Tensor, texts: Tensor), _ batch: PairBatch, _ constants: Constants) throws -> Tensor {
-        let images = try embeddings.images.unitLength(), texts = try embeddings.texts.unitLength()
+        let images = embeddings.images.unitLength(), texts = embeddings.texts.unitLength()
         let scale = constants.scale?.exp().minimum(options.largestScale) ?? Tensor(Float(20))
         var total: Tensor
         // A picture for each text: several captions of one picture are no wrong answers to each other.

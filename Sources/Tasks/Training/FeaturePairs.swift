@@ -23,7 +23,7 @@ public struct FeatureSet: Sendable {
     public init(
         features path: String, captions file: String, language: String, weight: Float, isKept: (String) -> Bool
     ) throws {
-        let array = try NumpyFile(path: path).tensor("")
+        let array = try NumpyFile(path: path).tensor()
         guard let data = FileManager.default.contents(atPath: file), data.count <= 1 << 30 else {
             throw TrainingError.data("\(file): it can't be read")
         }

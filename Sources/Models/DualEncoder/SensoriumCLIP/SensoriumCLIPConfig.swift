@@ -34,7 +34,7 @@ struct SensoriumCLIPConfig: Sendable {
         }
         text = try BERTConfig(config.section("text_config"))
         projection = try config.size("projection_dim", default: 512)
-        let head = config.sectionOrEmpty("head_config")
+        let head = try config.sectionOrEmpty("head_config")
         hidden = try head.size("hidden_size", default: 1024)
         blocks = try head.int("num_hidden_layers", default: 1, in: 0...16)
         contextLength = min(text.positions, try config.int("context_length", default: 64, in: 1...4096))
