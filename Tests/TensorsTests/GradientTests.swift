@@ -199,4 +199,36 @@ private func unwritten(_ count: Int) -> [Float] { [Float](repeating: .nan, count
         broken[150_000] = .infinity
         #expect(sn_count_not_finite(broken, broken.count) == 2)
     }
+
+    /// How sums are cut up follows from shapes alone: the same bits with one thread and with all.
+    @Test func oneThreadGivesTheSameBits() {
+        var generator = RandomGenerator(seed: 2)
+        let x = (0..<120_000).map { _ in generator.normal() }
+        var conv = sn_conv_shape()
+        (conv.batch, conv.in_channels, conv.out_channels, conv.groups) = (9, 5, 40, 1)
+        (conv.in_height, conv.in_width, conv.out_height, conv.out_width) = (20, 20, 20, 20)
+        (conv.kernel_height, conv.kernel_width, conv.pad_top, conv.pad_left) = (3, 3, 1, 1)
+        (conv.stride_height, conv.stride_width, conv.dilation_height, conv.dilation_width) = (1, 1, 1, 1)
+        var heads = sn_attention_shape()
+        (heads.batch, heads.heads, heads.key_heads, heads.queries, heads.keys) = (1, 2, 1, 300, 90)
+        (heads.width, heads.value_width, heads.scale) = (16, 16, 0.25)
+        (heads.q_head, heads.q_row, heads.k_row, heads.v_row, heads.o_head, heads.o_row) = (300 * 16, 16, 16, 16, 300 * 16, 16)
+        func all() -> [[Float]] {
+            var sums = unwritten(60), weights = sums, biases = sums, dx = unwritten(120_000)
+            sn_sum_columns(x, 2000, 60, &sums)
+            sn_layer_norm_gradient_rows(x, nil, 1e-5, x, &dx, &weights, &biases, 2000, 60)
+            var dinput = unwritten(9 * 5 * 400), dweight = unwritten(40 * 45), dbias = unwritten(40)
+            let dy = (0..<9 * 40 * 400).map { x[$0 % x.count] }
+            sn_conv2d_gradient(x, x, dy, &dinput, &dweight, &dbias, &conv)
+            var dq = unwritten(2 * 300 * 16), dk = unwritten(90 * 16), dv = dk
+            sn_attention_gradient(x, dy, x, x, &dq, &dk, &dv, &heads)
+            return [sums, dx, weights, biases, dinput, dweight, dbias, dq, dk, dv, [Float(sn_sum_of_squares(x, x.count))]]
+        }
+        let many = all()
+        sn_thread_limit(1)
+        let one = all()
+        sn_thread_limit(.max)
+        #expect(many == one)
+        #expect(many.allSatisfy { $0.allSatisfy(\.isFinite) })
+    }
 }
