@@ -120,7 +120,7 @@ static void bias_range(void *context, intptr_t start, intptr_t end) {
 void sn_conv2d_gradient(const float *x, const float *weight, const float *dy, float *dx, float *dweight, float *dbias,
                         const sn_conv_shape *s) {
     if (dx) input_gradient(weight, dy, dx, s);
-    if (dweight) sn_conv_weight_gradient(x, dy, dweight, s);
+    if (dweight) (sn_depthwise_weight_fits(s) ? sn_depthwise_weight_gradient : sn_conv_weight_gradient)(x, dy, dweight, s);
     bias_job job = {dy, dbias, s, sn_kernels()};
     if (dbias) sn_parallel_for(s->out_channels, 1 + 16384 / (s->batch * s->out_height * s->out_width + 1), bias_range, &job);
 }
