@@ -86,7 +86,7 @@ let package = Package(
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
-            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", arguments],
+            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", arguments],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(

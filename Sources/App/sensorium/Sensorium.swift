@@ -28,6 +28,7 @@ struct Sensorium: AsyncParsableCommand {
         subcommands: [
             IndexCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self, RemoveCommand.self,
             SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self,
+            TrainCommand.self,
             ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,
         ])

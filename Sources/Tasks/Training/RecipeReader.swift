@@ -10,36 +10,43 @@ public final class RecipeReader {
     private let path: String
     private var known: Set<String> = []
     private var sections: [RecipeReader] = []
+    /// Fields that the command line changed, by their full names.
+    private let changes: [String: String]
 
-    private init(_ node: Node.Mapping, file: String, path: String) { (self.node, self.file, self.path) = (node, file, path) }
+    private init(_ node: Node.Mapping, file: String, path: String, changes: [String: String]) {
+        (self.node, self.file, self.path, self.changes) = (node, file, path, changes)
+    }
 
     /// Files of recipes are small; anything else is a mistake.
     private static let largestFile = 1 << 20
 
-    /// Throws a `TrainingError` that names the file and the line.
-    public static func read(_ file: String) throws -> RecipeReader {
+    /// The text of a recipe's file.
+    public static func text(of file: String) throws -> String {
         guard let bytes = FileManager.default.contents(atPath: file) else {
             throw TrainingError.recipe(file: file, field: "file", problem: "it can't be read")
         }
         guard bytes.count <= largestFile, let text = String(data: bytes, encoding: .utf8) else {
             throw TrainingError.recipe(file: file, field: "file", problem: "it isn't a text of at most \(largestFile) bytes")
         }
-        return try parse(text, file: file)
+        return text
     }
 
-    public static func parse(_ text: String, file: String) throws -> RecipeReader {
+    /// Throws a `TrainingError` that names the file and the line.
+    /// - Parameter changes: values of fields by their full names (`optimizer.rate`) that replace those of the text.
+    public static func parse(_ text: String, file: String, changes: [String: String] = [:]) throws -> RecipeReader {
         let node: Node?
         do { node = try Yams.compose(yaml: text) } catch { throw TrainingError.recipe(file: file, field: "YAML", problem: "\(error)") }
         guard let mapping = node?.mapping else {
             throw TrainingError.recipe(file: file, field: "YAML", problem: "a recipe is a mapping of fields, as `task: contrastive`")
         }
-        return RecipeReader(mapping, file: file, path: "")
+        return RecipeReader(mapping, file: file, path: "", changes: changes)
     }
 
     private func full(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 
     private func value(_ name: String) -> Node? {
         known.insert(name)
+        if let changed = changes[full(name)] { return Node(changed) }
         guard let found = node[Node(name)] else { return nil }
         if case let .scalar(scalar) = found, ["", "null", "~"].contains(scalar.string), scalar.style == .plain { return nil }
         return found
@@ -122,9 +129,11 @@ public final class RecipeReader {
     }
 
     public func section(_ name: String) throws -> RecipeReader? {
-        guard let found = value(name) else { return nil }
+        guard let found = value(name) ?? (changes.keys.contains { $0.hasPrefix(full(name) + ".") } ? Node([] as [(Node, Node)]) : nil) else {
+            return nil
+        }
         guard let mapping = found.mapping else { throw fail(name, "a mapping is expected") }
-        let reader = RecipeReader(mapping, file: file, path: full(name))
+        let reader = RecipeReader(mapping, file: file, path: full(name), changes: changes)
         sections.append(reader)
         return reader
     }
@@ -135,7 +144,7 @@ public final class RecipeReader {
         let parts = found.sequence.map { Array($0) } ?? [found]
         return try parts.enumerated().map { place, part in
             guard let mapping = part.mapping else { throw fail(name, "a list of mappings is expected") }
-            let reader = RecipeReader(mapping, file: file, path: full(name) + "[\(place)]")
+            let reader = RecipeReader(mapping, file: file, path: full(name) + "[\(place)]", changes: changes)
             sections.append(reader)
             return reader
         }
@@ -151,7 +160,15 @@ public final class RecipeReader {
             throw fail(name, "there is no such field" + (hint.isEmpty ? "; there are \(known.sorted().joined(separator: ", "))" : hint))
         }
         for section in sections { try section.finish() }
+        guard path.isEmpty else { return }
+        let all = fields
+        if let unknown = changes.keys.sorted().first(where: { !all.contains($0) }) {
+            throw TrainingError.recipe(file: file, field: unknown, problem: "there is no such field to set in this recipe")
+        }
     }
+
+    /// Full names of the fields that were asked for, here and below.
+    private var fields: Set<String> { sections.reduce(into: Set(known.map(full))) { $0.formUnion($1.fields) } }
 
     private static func distance(_ a: String, _ b: String) -> Int {
         let (a, b) = (Array(a.utf8), Array(b.utf8))
