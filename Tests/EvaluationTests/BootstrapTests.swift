@@ -6,7 +6,8 @@ import Testing
     /// The share of n draws with chance p has an interval of known width.
     @Test func intervalsAreAsWideAsTheoryTells() throws {
         let n = 2_000, ranks = (0..<n).map { $0 % 4 == 0 ? 1 : 2 }, labels = (0..<n).map { $0 % 2 }
-        let report = try ClassificationReport(ranks: ranks, labels: labels, classes: ["a", "b"], bootstrap: Bootstrap(resamples: 2_000, seed: 5))
+        let report = try ClassificationReport(
+            ranks: ranks, labels: labels, classes: ["a", "b"], bootstrap: Bootstrap(resamples: 2_000, seed: 5))
         let share = report.top[0].share, interval = try #require(share.interval)
         let expected = 1.96 * (0.25 * 0.75 / Double(n)).squareRoot()
         #expect(share.value == 0.25)
@@ -22,7 +23,8 @@ import Testing
     /// Captions of one picture are drawn together: five equal ones don't narrow the interval.
     @Test func captionsOfAPictureStayTogether() throws {
         var generator = RandomGenerator(seed: 6)
-        let pictures = Tensor.randomNormal([80, 6], using: &generator), noise = Tensor.randomNormal([80, 6], deviation: 1.5, using: &generator)
+        let pictures = Tensor.randomNormal([80, 6], using: &generator),
+            noise = Tensor.randomNormal([80, 6], deviation: 1.5, using: &generator)
         let texts = try pictures + noise
         func width(_ copies: Int) throws -> Double {
             let captions = (0..<80).flatMap { place in (0..<copies).map { _ in RetrievalSet.Caption(text: "", pictures: [place]) } }

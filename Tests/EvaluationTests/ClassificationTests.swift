@@ -47,7 +47,9 @@ import Testing
             let classes = try #require(result["classes"]?.int), objective = try #require(result["objective"]?.double)
             let (x, labels) = (try golden.tensor("\(name)_train"), try golden.labels("\(name)_train_labels"))
             let fit = try LogisticRegression(features: x, labels: labels, classes: classes, c: c, tolerance: 1e-7)
-            #expect(fit.objective < objective * (1 + 1e-5) && fit.objective > objective * (1 - 1e-5), "\(name), C \(c): \(fit.objective), \(objective)")
+            #expect(
+                fit.objective < objective * (1 + 1e-5) && fit.objective > objective * (1 - 1e-5),
+                "\(name), C \(c): \(fit.objective), \(objective)")
             let coefficients = try golden.tensor("\(name)_\(c)_coefficients").floats(), own = fit.weights.floats()
             #expect(own.count == coefficients.count)
             let worst = zip(own, coefficients).map { abs($0 - $1) }.max() ?? .infinity
@@ -91,7 +93,9 @@ import Testing
 
     @Test func whatCannotBeToldApartIsRefused() throws {
         let rows = Tensor.ones([4, 3])
-        #expect { try LogisticRegression(features: rows, labels: [1, 1, 1, 1], classes: 2, c: 1) } throws: { "\($0)".contains("only one class") }
+        #expect { try LogisticRegression(features: rows, labels: [1, 1, 1, 1], classes: 2, c: 1) } throws: {
+            "\($0)".contains("only one class")
+        }
         #expect { try NeighbourClassifier(features: rows, labels: [0, 0, 0, 0], classes: 1) } throws: { "\($0)".contains("only one class") }
         #expect { try ClassificationReport(ranks: [1, 1], labels: [0, 0], classes: ["a"]) } throws: { "\($0)".contains("only one class") }
         #expect { try LogisticRegression(features: rows, labels: [0, 1], classes: 2, c: 1) } throws: { "\($0)".contains("4 rows") }

@@ -36,7 +36,9 @@ import Testing
     @Test func classesOfAnotherSetAreTaken() throws {
         let set = try LabelledSet(items: ["x", "y"], labels: [0, 1], classes: ["cat", "dog"])
         #expect(try set.relabelled(["ant", "cat", "dog"], as: "the training set").labels == [1, 2])
-        #expect { try set.relabelled(["cat"], as: "the training set") } throws: { "\($0)".contains("\"dog\" isn't among those of the training set") }
+        #expect { try set.relabelled(["cat"], as: "the training set") } throws: {
+            "\($0)".contains("\"dog\" isn't among those of the training set")
+        }
     }
 
     @Test func eachClassIsSplit() throws {

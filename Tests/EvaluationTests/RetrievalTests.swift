@@ -51,7 +51,8 @@ import Testing
     @Test func equalScoresKeepTheOrderOfTheData() throws {
         let set = try RetrievalSet(
             pictures: (0..<40).map(String.init), captions: (0..<40).map { RetrievalSet.Caption(text: "", pictures: [$0]) })
-        let found = try RetrievalReport(set, images: Tensor.ones([40, 8]), texts: Tensor.ones([40, 8]), bootstrap: Bootstrap(resamples: 0))
+        let found = try RetrievalReport(
+            set, images: Tensor.ones([40, 8]), texts: Tensor.ones([40, 8]), bootstrap: Bootstrap(resamples: 0))
         for scores in [found.textToImage, found.imageToText] {
             #expect(scores.recalls.map(\.share.value) == [1 / 40.0, 5 / 40.0, 10 / 40.0])
             #expect(scores.meanRank.value == 20.5 && scores.medianRank.value == 20.5)

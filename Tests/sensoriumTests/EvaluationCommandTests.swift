@@ -19,7 +19,10 @@ import Testing
     @Test func retrievalOfArraysIsMeasured() throws {
         let workspace = try workspace()
         let found = try object(
-            ["retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--pairs", "pairs.jsonl", "--recall-at", "1", "3"],
+            [
+                "retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--pairs", "pairs.jsonl", "--recall-at",
+                "1", "3",
+            ],
             in: workspace)
         #expect(found["pictures"] as? Int == 12 && found["captions"] as? Int == 12)
         for direction in ["text_to_image", "image_to_text"] {
@@ -28,7 +31,10 @@ import Testing
             #expect((scores["recall@1_interval"] as? [Double]) == [1, 1])
         }
         let named = try object(
-            ["retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--data", "texts.jsonl", "--image-ids", "ids.txt"],
+            [
+                "retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--data", "texts.jsonl", "--image-ids",
+                "ids.txt",
+            ],
             in: workspace)
         #expect(named["mean_recall"] as? Double == 1)
     }
@@ -54,7 +60,10 @@ import Testing
             ["retrieval", "--model", "clip-folder", "--data", "captions.jsonl", "--skip-failed"], in: workspace, status: 1)
         #expect(found["pictures"] as? Int == 5 && found["captions"] as? Int == 10)
         let alignment = try object(
-            ["alignment", "clip-folder", "clip-folder", "--data", "captions.jsonl", "--captions", "b", "-k", "2", "--metric", "mutual_knn", "--skip-failed"],
+            [
+                "alignment", "clip-folder", "clip-folder", "--data", "captions.jsonl", "--captions", "b", "-k", "2", "--metric",
+                "mutual_knn", "--skip-failed",
+            ],
             in: workspace, status: 1)
         #expect(alignment["rows"] as? Int == 5 && alignment["mutual_knn"] is Double)
     }
@@ -62,7 +71,10 @@ import Testing
     @Test func classesAreToldApart() throws {
         let workspace = try workspace()
         let words = try object(
-            ["zero-shot", "--data", "images.npy", "--labels", "labels.txt", "--classes", "classes.txt", "--class-embeddings", "classes.npy"],
+            [
+                "zero-shot", "--data", "images.npy", "--labels", "labels.txt", "--classes", "classes.txt", "--class-embeddings",
+                "classes.npy",
+            ],
             in: workspace)
         #expect(words["top1"] as? Double == 1 && words["top5"] == nil && words["mean_per_class_recall"] as? Double == 1)
         #expect((words["classes"] as? [[String: Any]])?.map { $0["class"] as? String } == ["cat", "dog", "horse"])
@@ -93,17 +105,35 @@ import Testing
         (["retrieval", "--model", "clip-folder", "--data", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (["retrieval", "--model", "clip-folder", "--data", "labels.tsv"], 2, "labels.tsv, line 1"),
         (["retrieval", "--model", "dinov2-small", "--data", "captions.jsonl"], 3, "text"),
-        (["retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--pairs", "few.jsonl"], 2, "12 rows of captions' embeddings for 1"),
-        (["retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--pairs", "wrong.jsonl"], 2, "picture 12 isn't among the 12"),
+        (
+            ["retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--pairs", "few.jsonl"], 2,
+            "12 rows of captions' embeddings for 1"
+        ),
+        (
+            ["retrieval", "--image-embeddings", "images.npy", "--text-embeddings", "texts.npy", "--pairs", "wrong.jsonl"], 2,
+            "picture 12 isn't among the 12"
+        ),
         (["retrieval", "--image-embeddings", "nan.npy", "--text-embeddings", "texts.npy", "--pairs", "pairs.jsonl"], 2, "isn't finite"),
         (["zero-shot", "--model", "clip-folder", "--data", "animals/cat"], 2, "no folders in it"),
         (["zero-shot", "--model", "clip-folder", "--data", "single"], 2, "only one class"),
-        (["zero-shot", "--data", "images.npy", "--class-embeddings", "classes.npy", "--classes", "classes.txt"], 2, "the class of each row"),
+        (
+            ["zero-shot", "--data", "images.npy", "--class-embeddings", "classes.npy", "--classes", "classes.txt"], 2,
+            "the class of each row"
+        ),
         (["zero-shot", "--model", "clip-folder", "--data", "animals", "--templates", "classes.txt"], 2, "no {} where the label goes"),
         (["linear-probe", "--model", "clip-folder", "--data", "animals"], 2, "holds no folder train"),
-        (["linear-probe", "--train", "train.npy", "--train-labels", "one.txt", "--test", "test.npy", "--test-labels", "test.txt"], 2, "isn't among those of the training set"),
-        (["knn", "--train", "train.npy", "--train-labels", "train.txt", "--test", "test.npy", "--test-labels", "test.txt", "--k", "13"], 2, "13 neighbours among 12"),
-        (["knn", "--train", "train.npy", "--train-labels", "few.txt", "--test", "test.npy", "--test-labels", "test.txt"], 2, "holds 2 labels"),
+        (
+            ["linear-probe", "--train", "train.npy", "--train-labels", "one.txt", "--test", "test.npy", "--test-labels", "test.txt"], 2,
+            "isn't among those of the training set"
+        ),
+        (
+            ["knn", "--train", "train.npy", "--train-labels", "train.txt", "--test", "test.npy", "--test-labels", "test.txt", "--k", "13"],
+            2, "13 neighbours among 12"
+        ),
+        (
+            ["knn", "--train", "train.npy", "--train-labels", "few.txt", "--test", "test.npy", "--test-labels", "test.txt"], 2,
+            "holds 2 labels"
+        ),
         (["alignment", "images.npy", "classes.npy"], 2, "A has 12 rows, B 3"),
         (["alignment", "images.npy", "clip-folder"], 2, "with --data"),
         (["alignment", "images.npy", "other.npy", "--metric", "mutual_knn", "-k", "12"], 2, "1 to 11"),

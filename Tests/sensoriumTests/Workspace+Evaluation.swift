@@ -14,7 +14,9 @@ extension Workspace {
             english += #"{"image": "\#(picture)", "captions": ["a \#(names[place / 2]) in the grass"]}"# + "\n"
             chinese += #"{"image": "\#(picture)", "captions": ["第\#(place)张照片"]}"# + "\n"
             for part in ["train", "test"] {
-                for number in 0..<2 { try write("animals-split/\(part)/\(names[place / 2])/\(place)-\(number).png", seed: place * 3 + number) }
+                for number in 0..<2 {
+                    try write("animals-split/\(part)/\(names[place / 2])/\(place)-\(number).png", seed: place * 3 + number)
+                }
             }
         }
         try write("captions.jsonl", text: captions)
@@ -44,7 +46,8 @@ extension Workspace {
         }
         try write("pairs.jsonl", text: (0..<12).map { #"{"image": \#($0)}"# }.joined(separator: "\n"))
         try write(
-            "texts.jsonl", text: (0..<12).map { #"{"text_id": \#($0), "text": "caption", "image_ids": [\#($0 + 700)]}"# }.joined(separator: "\n"))
+            "texts.jsonl",
+            text: (0..<12).map { #"{"text_id": \#($0), "text": "caption", "image_ids": [\#($0 + 700)]}"# }.joined(separator: "\n"))
         try write("ids.txt", text: (0..<12).map { "\($0 + 700)" }.joined(separator: "\n"))
     }
 

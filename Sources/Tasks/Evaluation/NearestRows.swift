@@ -4,18 +4,17 @@ import Tensors
 struct NearestRows: Sendable {
     let count: Int
     /// `count` numbers of rows for each query.
-    private(set) var indices: [Int32] = []
+    let indices: [Int32]
     /// Their inner products.
-    private(set) var scores: [Float] = []
+    let scores: [Float]
 
     /// - Parameters:
     ///   - count: neighbours of a query; at most the number of candidates, less one where a row isn't its own neighbour.
     ///   - excludesItself: leaves candidate i out for query i.
     init(of queries: Tensor, among candidates: Tensor, count: Int, excludesItself: Bool = false) throws {
         self.count = count
-        let total = queries.dim(0) * count
-        indices = [Int32](repeating: 0, count: total)
-        scores = [Float](repeating: 0, count: total)
+        var indices = [Int32](repeating: 0, count: queries.dim(0) * count)
+        var scores = [Float](repeating: 0, count: queries.dim(0) * count)
         try queries.forEachProductBlock(with: candidates) { first, products in
             let (rows, columns) = (products.dim(0), products.dim(1))
             products.withElements(Float.self) { values in
@@ -36,6 +35,7 @@ struct NearestRows: Sendable {
                 }
             }
         }
+        (self.indices, self.scores) = (indices, scores)
     }
 
     subscript(query: Int) -> ArraySlice<Int32> { indices[query * count..<(query + 1) * count] }

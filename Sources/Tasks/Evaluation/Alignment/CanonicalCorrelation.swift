@@ -15,7 +15,9 @@ enum CanonicalCorrelation {
         // Both are orthonormal, so the canonical correlations are the singular values of U'V.
         var gram = [[Double]](repeating: [Double](repeating: 0, count: components), count: components)
         let cross = u.map { left in v.map { dot(left, $0) } }
-        for i in 0..<components { for j in 0..<components { gram[i][j] = (0..<components).reduce(0) { $0 + cross[$1][i] * cross[$1][j] } } }
+        for i in 0..<components {
+            for j in 0..<components { gram[i][j] = (0..<components).reduce(0.0) { $0 + cross[$1][i] * cross[$1][j] } }
+        }
         return SymmetricEigen(gram).values.reduce(0) { $0 + max($1, 0).squareRoot() } / Double(components)
     }
 
@@ -45,7 +47,7 @@ enum CanonicalCorrelation {
             let projected = try image(of: basis, under: transposed)  // rows of Q'A, [width][columns]
             let eigen = SymmetricEigen(projected.map { row in projected.map { dot(row, $0) } })
             let best = eigen.order.prefix(count).map { place in
-                (0..<n).map { row in basis.indices.reduce(0) { $0 + basis[$1][row] * eigen.vectors[$1][place] } }
+                (0..<n).map { row in basis.indices.reduce(0.0) { $0 + basis[$1][row] * eigen.vectors[$1][place] } }
             }
             // The squared cosines of the angles between the old space and the new add up to `count` where they are one.
             let overlap = found.reduce(0) { sum, old in sum + best.reduce(0) { $0 + dot(old, $1) * dot(old, $1) } }

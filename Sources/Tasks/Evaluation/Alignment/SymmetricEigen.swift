@@ -10,6 +10,7 @@ struct SymmetricEigen {
     init(_ matrix: [[Double]]) {
         let n = matrix.count
         var a = matrix
+        values = []
         vectors = (0..<n).map { row in (0..<n).map { $0 == row ? 1 : 0 } }
         for _ in 0..<64 {
             var off = 0.0, all = 0.0

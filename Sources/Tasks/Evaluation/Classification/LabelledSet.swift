@@ -64,9 +64,9 @@ public struct LabelledSet: Sendable, Equatable {
     ) throws(EvaluationError) {
         var items: [String] = [], names: [String] = []
         for (number, line) in bytes.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
-            let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespaces)
+            let text = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             if text.isEmpty { continue }
-            let parts = text.split(separator: "\t", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+            let parts = text.split(separator: "\t", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
             guard rows || parts.count == 2 else {
                 throw .data(file: file, line: number + 1, problem: "expected a picture, a tab and its class")
             }
@@ -79,7 +79,8 @@ public struct LabelledSet: Sendable, Equatable {
         var labels: [Int] = []
         for (place, name) in names.enumerated() {
             guard let label = places[name] else {
-                throw .data(file: file, line: nil, problem: "label \(place + 1) is \"\(name)\", which is none of the \(classes.count) classes")
+                throw .data(
+                    file: file, line: nil, problem: "label \(place + 1) is \"\(name)\", which is none of the \(classes.count) classes")
             }
             labels.append(label)
         }

@@ -36,9 +36,10 @@ public struct NeighbourClassifier: Sendable {
         return ks.map { k in
             targets.indices.map { query in
                 var votes = [Double](repeating: 0, count: classes)
+                // The largest cosine is taken off, which changes no order: however small the temperature, nothing overflows.
+                let top = Double(near.scores(of: query).first ?? 0)
                 for (index, cosine) in zip(near[query], near.scores(of: query)).prefix(k) {
-                    // The largest cosine is taken off: however small the temperature, nothing overflows.
-                    votes[labels[Int(index)]] += exp((Double(cosine) - 1) / temperature)
+                    votes[labels[Int(index)]] += exp((Double(cosine) - top) / temperature)
                 }
                 return Self.rank(of: targets[query], votes)
             }

@@ -28,10 +28,13 @@ struct AlignmentCommand: ParsableCommand {
     @Argument(help: "Likewise.", completion: .file())
     var b: String
 
-    @Option(name: .long, parsing: .upToNextOption, help: ArgumentHelp("A folder of pictures, or captions and their pictures.", valueName: "place"), completion: .file())
+    @Option(
+        name: .long, parsing: .upToNextOption,
+        help: ArgumentHelp("A folder of pictures, or captions and their pictures.", valueName: "place"), completion: .file())
     var data: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("Where the pictures lie (default: beside --data).", valueName: "folder"), completion: .directory)
+    @Option(
+        name: .long, help: ArgumentHelp("Where the pictures lie (default: beside --data).", valueName: "folder"), completion: .directory)
     var images: String?
 
     @Option(name: .long, help: "Which of the two reads captions rather than pictures.")
@@ -126,8 +129,10 @@ struct AlignmentCommand: ParsableCommand {
         if !metric.isEmpty {
             return try metric.map { ($0, try alignment.measure($0, neighbours: neighbors, components: components)) }
         }
-        return try AlignmentMetric.allCases.compactMap { one in
-            do { return (one, try alignment.measure(one, neighbours: neighbors, components: components)) } catch let error as EvaluationError {
+        return try AlignmentMetric.allCases.compactMap { one -> (AlignmentMetric, Double)? in
+            do { return (one, try alignment.measure(one, neighbours: neighbors, components: components)) } catch let error
+                as EvaluationError
+            {
                 Console.standard.complain("left out: \(error)")
                 return nil
             }

@@ -43,6 +43,6 @@ enum EvaluationFile {
     static func path(of name: String, in folder: String? = nil, besides file: String) -> String {
         if name.hasPrefix("/") { return name }
         if let folder { return folder + "/" + name }
-        return file.lastIndex(of: "/").map { file[...$0] + name } ?? name
+        return file.lastIndex(of: "/").map { String(file[...$0]) + name } ?? name
     }
 }

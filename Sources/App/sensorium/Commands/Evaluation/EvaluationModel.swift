@@ -41,6 +41,9 @@ struct EvaluationModel {
         return (try Tensor.concatenated(rows), failed)
     }
 
+    /// Throws where words can't be embedded, before anything else takes its time.
+    func requireTexts() throws { if loaded.language == nil { _ = try textEncoder() } }
+
     /// The encoder of words; throws where there is none.
     func textEncoder() throws -> any TextEncoder {
         guard let encoder = loaded.text, loaded.textAbsence == nil else {

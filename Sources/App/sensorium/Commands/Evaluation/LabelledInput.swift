@@ -27,7 +27,7 @@ struct LabelledInput {
         } else {
             guard labels == nil else { throw Failure(.usage, "a file of labels belongs to an array, which \(place) isn't") }
             guard let model else { throw Failure(.usage, "give --model, which embeds the pictures of \(place)") }
-            var paths: [String]
+            let paths: [String]
             if EvaluationFile.isFolder(place) {
                 set = try LabelledSet(folder: place)
                 if let classes { set = try set.relabelled(classes, as: "--classes") }

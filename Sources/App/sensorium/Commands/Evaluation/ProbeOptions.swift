@@ -7,7 +7,9 @@ struct ProbeOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "A model's folder, a checkpoint file or a catalogue name.", completion: .file())
     var model: String?
 
-    @Option(name: .long, help: ArgumentHelp("A folder that holds train and test, and val where there is one.", valueName: "folder"), completion: .directory)
+    @Option(
+        name: .long, help: ArgumentHelp("A folder that holds train and test, and val where there is one.", valueName: "folder"),
+        completion: .directory)
     var data: String?
 
     @Option(name: .long, help: ArgumentHelp("Instead of --data: \(LabelledInput.help)", valueName: "place"), completion: .file())

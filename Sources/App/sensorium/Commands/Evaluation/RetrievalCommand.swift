@@ -27,10 +27,12 @@ struct RetrievalCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: "A model's folder, a checkpoint file or a catalogue name.", completion: .file())
     var model: String?
 
-    @Option(name: .long, parsing: .upToNextOption, help: ArgumentHelp("Captions and their pictures.", valueName: "file"), completion: .file())
+    @Option(
+        name: .long, parsing: .upToNextOption, help: ArgumentHelp("Captions and their pictures.", valueName: "file"), completion: .file())
     var data: [String] = []
 
-    @Option(name: .long, help: ArgumentHelp("Where the pictures lie (default: beside --data).", valueName: "folder"), completion: .directory)
+    @Option(
+        name: .long, help: ArgumentHelp("Where the pictures lie (default: beside --data).", valueName: "folder"), completion: .directory)
     var images: String?
 
     @Option(name: .long, help: "Only pictures of this split, where the data has some.")
@@ -69,6 +71,7 @@ struct RetrievalCommand: ParsableCommand {
         let texts = try textEmbeddings.map { try EvaluationFile.vectors($0) }
         var set = try read(rows: pictures?.dim(0), needsText: texts == nil)
         let model = try pictures == nil || texts == nil ? self.model.map { try EvaluationModel($0, options) } : nil
+        if texts == nil { try model?.requireTexts() }
         var (images, failed) = (pictures ?? Tensor.zeros([0, 1]), Set<Int>()), captions = texts
         if let model, pictures == nil {
             let file = (data + (pairs.map { [$0] } ?? []))[0]
@@ -113,7 +116,9 @@ struct RetrievalCommand: ParsableCommand {
                 part.set, images: rows(images, part.pictures), texts: rows(texts, part.captions), ks: recallAt, bootstrap: draws)
             parts.append((language, part.set, report))
         }
-        guard options.json else { return table([("all", set, whole)] + parts.map { ($0.language, $0.set, $0.report) }) }
+        guard options.json else {
+            return table([(name: "all", set: set, report: whole)] + parts.map { (name: $0.language, set: $0.set, report: $0.report) })
+        }
         var line = JSONLine()
         line.add("model", model)
         line.add("precision", options.precision.precision?.rawValue)

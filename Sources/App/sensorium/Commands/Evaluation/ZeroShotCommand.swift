@@ -28,10 +28,13 @@ struct ZeroShotCommand: ParsableCommand {
     @Option(name: .long, help: ArgumentHelp("For an array: the class of each row on a line.", valueName: "file"), completion: .file())
     var labels: String?
 
-    @Option(name: .long, help: ArgumentHelp("The classes in their order; after a tab the words for one.", valueName: "file"), completion: .file())
+    @Option(
+        name: .long, help: ArgumentHelp("The classes in their order; after a tab the words for one.", valueName: "file"),
+        completion: .file())
     var classes: String?
 
-    @Option(name: .long, help: ArgumentHelp("Sentences with {} where the words go, one on each line.", valueName: "file"), completion: .file())
+    @Option(
+        name: .long, help: ArgumentHelp("Sentences with {} where the words go, one on each line.", valueName: "file"), completion: .file())
     var templates: String?
 
     @Option(name: .long, help: "The language of the sentences (default: by the words' script).")
