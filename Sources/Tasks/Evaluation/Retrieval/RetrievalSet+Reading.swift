@@ -64,7 +64,9 @@ private struct RetrievalReader {
             Result { () throws(CheckpointError) in try JSONValue.parse(raw, file: file, field: "JSON") }
         }
         do throws(CheckpointError) { return try result.get() } catch {
-            if case let .malformed(_, _, offset, problem) = error { throw fail("byte \(offset): \(problem)") }
+            if case let .malformed(_, _, offset, problem) = error {
+                throw fail((offset.map { "byte \($0): " } ?? "") + problem)
+            }
             throw fail(error.description)
         }
     }

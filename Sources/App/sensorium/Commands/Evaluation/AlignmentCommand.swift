@@ -110,7 +110,10 @@ struct AlignmentCommand: ParsableCommand {
         if EvaluationFile.isArray(side) { return (try EvaluationFile.vectors(side), []) }
         let model = try EvaluationModel(side, options)
         guard let rows else { throw Failure(.usage, "\(side) is a model: give it pictures or captions with --data") }
-        guard reads ?? (model.loaded.image == nil) else { return try model.embed(pictures: rows.pictures) }
+        guard reads ?? (model.loaded.image == nil) else {
+            let (found, failed) = try model.embed(pictures: rows.pictures)
+            return (found, failed)
+        }
         guard let captions = rows.captions else {
             throw Failure(.usage, "\(side) reads captions, which not every picture of \(data.joined(separator: ", ")) has")
         }
