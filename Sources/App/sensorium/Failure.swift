@@ -4,6 +4,7 @@ import Evaluation
 import Imaging
 import ModelKit
 import PictureLibrary
+import Pipelines
 import Tensors
 import Tokenizers
 import Training
@@ -33,6 +34,8 @@ struct Failure: Error {
         case let error as IndexError: self.init(Self.status(of: error), error.description)
         case let error as TrainingError: self.init(Self.status(of: error), error.description)
         case let error as Perplexity.Failure: self.init(.usage, error.description)
+        case let error as EvaluationError: self.init(.usage, error.description)
+        case let error as PromptError: self.init(.usage, error.description)
         case let error as TokenizerError: self.init(.unusable, error.description)
         case let error as TensorError: self.init(.unusable, error.description)
         default: return nil
