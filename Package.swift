@@ -80,6 +80,7 @@ let package = Package(
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
+        library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
@@ -96,7 +97,7 @@ let package = Package(
 
         tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
-        tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("TrainingData"), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
 )
