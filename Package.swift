@@ -43,6 +43,7 @@ func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency]
 }
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -81,8 +82,9 @@ let package = Package(
 
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),
-        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"], products: [.product(name: "Yams", package: "Yams")]),
+        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"], products: [yams]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
+        library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
@@ -96,12 +98,15 @@ let package = Package(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "bench-training-data", dependencies: ["TrainingData"], path: "Benchmarks/TrainingData", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints", "TestSupport"]), tests("Autograd", ["Layers", "TestSupport"]),
         tests("Training", ["Catalog", "TestSupport"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
         tests("Evaluation", ["Checkpoints"]),
         tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("TrainingData"), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
 )

@@ -20,7 +20,8 @@ public struct Picture: Sendable, Equatable {
         self.init(unchecked: pixels, width: width, height: height)
     }
 
-    init(unchecked pixels: [UInt8], width: Int, height: Int, source: (width: Int, height: Int)? = nil) {
+    /// For code that has made `width * height * 3` bytes itself.
+    package init(unchecked pixels: [UInt8], width: Int, height: Int, source: (width: Int, height: Int)? = nil) {
         assert(pixels.count == width * height * 3)
         self.width = width
         self.height = height
