@@ -138,16 +138,20 @@ def clip_art(share: pathlib.Path, out: pathlib.Path) -> None:
         subject = first(r"<dc:subject>(.*?)</dc:subject>", text)
         keys = unique([words(k) for k in re.findall(r"<rdf:li>(.*?)</rdf:li>", subject, re.S)])
         described = re.sub(r"\s+", " ", html.unescape(first(r"<dc:description>(.*?)</dc:description>", text))).strip()
-        entries.append((path, title, [k for k in keys if k not in EMPTY_WORDS and len(k) < 40], described))
+        author = set(words(first(r"<dc:creator>.*?<dc:title>(.*?)</dc:title>", text)).split())
+        title = without(author, title)
+        entries.append((path, author, title, [k for k in keys if k not in EMPTY_WORDS and len(k) < 40], described))
         titles[title] = titles.get(title, 0) + 1
     tasks, rows, stars = [], [], 0
-    for path, title, keys, described in entries:
+    for path, author, title, keys, described in entries:
         if title == "gramastar":  # 1,375 stars that differ in their number of points
             stars += 1
             if stars % 40:
                 continue
-        name = words(path.stem)
+        name = without(author, words(path.stem))
         head = title if title and titles[title] <= COMMON_TITLE and len(title) < 80 else name
+        if len(re.sub(r"[^a-z]", "", head)) < 3 and keys:
+            head = keys[0]
         if len(re.sub(r"[^a-z]", "", head)) < 3:
             continue
         relative = path.relative_to(root)
@@ -164,6 +168,14 @@ def clip_art(share: pathlib.Path, out: pathlib.Path) -> None:
                      "group": both, "source": "openclipart-svg"})
         tasks.append((str(path), str(out / file)))
     write(out, "clipart", rows, tasks)
+
+
+def without(author: set[str], text: str) -> str:
+    """A name less its author's, which file names often end with, cut short: `apple john do` by John Doe -> `apple`."""
+    kept = [word for word in text.split() if word not in author]
+    while kept and len(kept[-1]) <= 5 and kept[-1] != text and any(name != kept[-1] and name.startswith(kept[-1]) for name in author):
+        kept.pop()
+    return " ".join(kept)
 
 
 def first(pattern: str, text: str) -> str:
