@@ -16,12 +16,13 @@ public struct FeatureSet: Sendable {
     public var count: Int { captions.count }
 
     /// - Parameters:
+    ///   - name: in scores and messages; that of the file where nil.
     ///   - features: an `.npy` file whose row i belongs to line i of `captions`.
     ///   - captions: a `.jsonl` file: `{"file": ..., "captions": {"en": [...], "zh": [...]}}`, or `"captions": [...]`, whose language is
     ///     then `language`.
     ///   - isKept: which lines belong to this set, by the file named in them.
     public init(
-        features path: String, captions file: String, language: String, weight: Float, isKept: (String) -> Bool
+        name: String?, features path: String, captions file: String, language: String, weight: Float, isKept: (String) -> Bool
     ) throws {
         let array = try NumpyFile(path: path).tensor()
         guard let data = FileManager.default.contents(atPath: file), data.count <= 1 << 30 else {
@@ -47,7 +48,7 @@ public struct FeatureSet: Sendable {
         self.captions = captions
         self.weight = weight
         features = kept.count == line ? array : try array.gathered(Tensor(kept, [kept.count]))
-        name = (file as NSString).lastPathComponent
+        self.name = name ?? ((file as NSString).lastPathComponent as NSString).deletingPathExtension
     }
 
     private init(_ features: Tensor, _ captions: [[String: [String]]], _ weight: Float, _ name: String) {

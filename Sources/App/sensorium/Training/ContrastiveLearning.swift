@@ -56,9 +56,10 @@ struct ContrastiveLearning {
         let keep = try reader.string("keep").map { try Self.lines(place.path($0)) }
         let leave = try reader.string("leave").map { try Self.lines(place.path($0)) }
         let weight = try reader.float("weight", in: 0...1000) ?? 1
+        let name = try reader.string("name")
         func read(_ section: RecipeReader) throws -> FeatureSet {
             try FeatureSet(
-                features: features, captions: place.path(try section.require("captions")), language: try section.string("language") ?? "en",
+                name: name, features: features, captions: place.path(try section.require("captions")), language: try section.string("language") ?? "en",
                 weight: weight
             ) { (keep?.contains($0) ?? true) && !(leave?.contains($0) ?? false) }
         }
@@ -99,10 +100,9 @@ struct ContrastiveLearning {
                         for (at, k) in [1, 5, 10].enumerated() where better < k { hits[at] += 1 }
                     }
                 }
-                let name = (set.name as NSString).deletingPathExtension
                 for (at, k) in [1, 5, 10].enumerated() {
                     let recall = 100 * Float(hits[at]) / Float(max(1, texts.count))
-                    scores["\(name).\(language).r@\(k)"] = recall
+                    scores["\(set.name).\(language).r@\(k)"] = recall
                     if place == 0, k == 10 { main.append(recall) }
                 }
             }

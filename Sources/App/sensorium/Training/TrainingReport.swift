@@ -16,7 +16,7 @@ final class TrainingReport {
     init(run: TrainingRun, output: OutputOptions) throws {
         (self.run, self.output) = (run, output)
         let path = run.output + "/log.jsonl"
-        if !FileManager.default.fileExists(atPath: path) { FileManager.default.createFile(atPath: path, contents: nil) }
+        if !FileManager.default.fileExists(atPath: path) { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         guard let log = FileHandle(forWritingAtPath: path) else { throw Failure(.notWritten, "\(path) can't be written") }
         try log.seekToEnd()
         self.log = log
