@@ -33,6 +33,8 @@ import Testing
     static let smooth = differentiable.filter {
         !["abs", "relu", "max", "min", "maximum", "minimum", "max_pool2d", "clamp", "topk", "sort"].contains($0.name)
             && !["special", "extreme", "edges", "masked", "large_mean", "large"].contains($0.variant)
+            // Elements so near a pole, or rows so short, that a step of f32 leaps over what is to be measured.
+            && !["log plain", "sqrt plain", "rsqrt plain", "layer_norm no_affine"].contains($0.description)
     }
 
     @Test(arguments: smooth) func equalsDifferences(_ operation: StoredOperation) throws {

@@ -69,7 +69,7 @@ private final class Regression: TrainingTask {
         }
         var losses: [Float] = [], again: [Int: Float] = [:]
         var first = try Trainer(store(), Optimizer(kind, weightDecay: 0.01), plan(20), checkpoints: checkpoints(whole))
-        try first.run(Regression()) { if case let .step(record) = $0 { losses.append(record.loss) } }
+        try first.run(Regression(), events: { if case let .step(record) = $0 { losses.append(record.loss) } })
         // Stopped between checkpoints, at one, and by an error that saves nothing (as a kill does).
         for stop in [3, 10, 13] {
             var trainer = try Trainer(store(), Optimizer(kind, weightDecay: 0.01), plan(20), checkpoints: checkpoints(broken))
@@ -77,13 +77,14 @@ private final class Regression: TrainingTask {
             if stop == 13 {
                 struct Killed: Error {}
                 #expect(throws: Killed.self) {
-                    try trainer.run(Regression()) { event in
-                        if case let .step(record) = event {
-                            again[record.step] = record.loss
-                            done = record.step
-                            if done >= stop { throw Killed() }
-                        }
-                    }
+                    try trainer.run(
+                        Regression(),
+                        events: { event in
+                            if case let .step(record) = event {
+                                again[record.step] = record.loss
+                                if record.step >= stop { throw Killed() }
+                            }
+                        })
                 }
             } else {
                 #expect(throws: TrainingError.self) {
@@ -97,7 +98,7 @@ private final class Regression: TrainingTask {
             }
         }
         var last = try Trainer(store(), Optimizer(kind, weightDecay: 0.01), plan(20), checkpoints: checkpoints(broken))
-        try last.run(Regression()) { if case let .step(record) = $0 { again[record.step] = record.loss } }
+        try last.run(Regression(), events: { if case let .step(record) = $0 { again[record.step] = record.loss } })
         #expect((1...20).map { again[$0] } == losses.map { Optional($0) })
         for name in first.store.names {
             #expect(first.store[name]?.floats() == last.store[name]?.floats(), "\(name)")
