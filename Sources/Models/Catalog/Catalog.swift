@@ -33,6 +33,9 @@ public enum Catalog {
         return try family(of: folder).load(folder)
     }
 
+    /// Builds a model again and again, as training does: buffers stay for the next one.
+    public static func rebuild(_ folder: ModelFolder) throws -> LoadedModel { try family(of: folder).load(folder) }
+
     public static func family(of folder: ModelFolder) throws -> Family {
         guard let family = all.first(where: { $0.recognises(folder) }) else {
             let found =

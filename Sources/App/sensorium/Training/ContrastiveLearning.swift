@@ -31,7 +31,7 @@ struct ContrastiveLearning {
             scoring: { model in try Self.scores(model, tokenizer: text, tests) },
             build: { store, variables in
                 // Without its folder a model comes without tokenizer and transform, which are loaded once.
-                try Catalog.load(ModelFolder(path: folder.path, config: folder.config, source: store.source(variables)))
+                try Catalog.rebuild(ModelFolder(path: folder.path, config: folder.config, source: store.source(variables)))
             })
     }
 

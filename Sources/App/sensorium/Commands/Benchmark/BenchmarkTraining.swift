@@ -58,7 +58,7 @@ extension BenchmarkCommand {
             _ folder: ModelFolder, _ store: ParameterStore, _ pictures: [Tensor], _ ids: Tensor
         ) throws -> (Float, [String: Tensor]) {
             let variables = store.variables()
-            let model = try Catalog.load(ModelFolder(path: folder.path, config: folder.config, source: store.source(variables)))
+            let model = try Catalog.rebuild(ModelFolder(path: folder.path, config: folder.config, source: store.source(variables)))
             guard let image = model.image, let text = model.text, let scale = variables["logit_scale"] else {
                 throw Failure(.unusable, "\(self.model) is no dual encoder")
             }
