@@ -87,7 +87,8 @@ def make(pictures, folder, count):
 def main():
     parser = million_search.options(__doc__.partition("\n")[0], PEERS)
     parser.add_argument("--pictures", default=os.environ.get("SENSORIUM_BENCH_PICTURES"), help="a folder of some thousand photographs")
-    given, remarks = turns.parse(parser), []
+    given = turns.parse(parser)
+    report = turns.Report(given)
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(given.keep or temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -95,8 +96,8 @@ def main():
             if not given.pictures:
                 raise turns.Failed("no photographs: --pictures FOLDER or SENSORIUM_BENCH_PICTURES")
             make(given.pictures, folder, given.count or (50_000 if given.quick else 1_000_000))
-        rows = million_search.compare(given, folder, "patches of photographs", remarks)
-    turns.finish(given, rows, remarks)
+        million_search.compare(given, folder, "patches of photographs", report)
+    report.finish()
 
 
 if __name__ == "__main__":

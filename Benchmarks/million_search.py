@@ -108,19 +108,23 @@ class Flat(Peer):
 
 
 class Inverted(Peer):
+    def load(self):
+        super().load()
+        lists = faiss.extract_index_ivf(self.index).nlist
+        self.grid = [nprobe for nprobe in GRID if nprobe < lists] + [lists]
+
     def parameters(self, parameter, selector):
-        return faiss.SearchParametersIVF(nprobe=min(parameter, self.index.nlist), sel=selector)
+        return faiss.SearchParametersIVF(nprobe=parameter, sel=selector)
 
 
-class Refined(Peer):
+class Refined(Inverted):
     """1-bit codes, and the best `second` times k of them scored by the vectors."""
 
     seconds_grid = [4, 8, 16, 32, 64, 128]
 
     def parameters(self, parameter, selector):
         nprobe, factor = parameter
-        inner = faiss.SearchParametersIVF(nprobe=min(nprobe, faiss.extract_index_ivf(self.index).nlist), sel=selector)
-        return faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=inner)
+        return faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=super().parameters(nprobe, selector))
 
 
 class Graph(Peer):
@@ -380,8 +384,9 @@ def options(description, peers):
     return parser
 
 
-def compare(given, path, what, remarks):
-    """The rows about the vectors and queries in `path`, where indexes are kept."""
+def compare(given, path, what, report):
+    """Adds the rows about the vectors and queries in `path`, where indexes are kept."""
+    remarks = report.remarks
     program = given.program or str(pathlib.Path(given.sensorium).with_name("bench-vector-search"))
     base, queries, truth, kept, keep = neighbours(path)
     what = f"{len(base)} {what}"
@@ -395,21 +400,21 @@ def compare(given, path, what, remarks):
     bits = np.zeros(len(base), bool)
     bits[keep] = True
     bitmap = np.packbits(bits, bitorder="little")
-    selector, rows = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap)), []
+    selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
     ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate")
-    rows += run(given, ours, peers, queries, truth, lambda peer: None, what, AIM, remarks)
+    report.add(*run(given, ours, peers, queries, truth, lambda peer: None, what, AIM, remarks))
     ours.close()
     ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate", str(path / "keep.ids"))
-    rows += run(given, ours, peers, queries, kept, lambda peer: bitmap if isinstance(peer, USearch) else selector,
-                f"{what}, a filter keeps 1 in 100", FILTERED_AIM, remarks)
+    report.add(*run(given, ours, peers, queries, kept, lambda peer: bitmap if isinstance(peer, USearch) else selector,
+                    f"{what}, a filter keeps 1 in 100", FILTERED_AIM, remarks))
     ours.close()
-    return rows
 
 
 def main():
     parser = options(__doc__.partition("\n")[0], list(PEERS))
     parser.add_argument("--dimension", type=int, default=512)
-    given, remarks = turns.parse(parser), []
+    given = turns.parse(parser)
+    report = turns.Report(given)
     with tempfile.TemporaryDirectory() as temporary:
         path = pathlib.Path(given.keep or temporary)
         path.mkdir(parents=True, exist_ok=True)
@@ -417,8 +422,8 @@ def main():
             base, queries = clustered(given.count or (50_000 if given.quick else 1_000_000), given.dimension)
             np.save(path / "base.npy", base)
             np.save(path / "queries.npy", queries)
-        rows = compare(given, path, "vectors", remarks)
-    turns.finish(given, rows, remarks)
+        compare(given, path, "vectors", report)
+    report.finish()
 
 
 if __name__ == "__main__":

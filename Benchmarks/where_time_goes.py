@@ -36,7 +36,10 @@ WORKS = [("dinov2-small", 1), ("dinov2-small", 16), ("clip-vit-b16-vision", 1), 
 
 
 def tower(config, batch):
-    """Multiply-adds of the layers' matrices, those of attention and of the patches, and the number of weights of a transformer."""
+    """Multiply-adds of the layers' matrices, those of attention and of the patches, and the number of weights of a transformer.
+
+    Of the last layer only keys and values are of all tokens, the rest is of the one that is read: ours computes no more.
+    """
     width, layers = config["hidden_size"], config["num_hidden_layers"]
     inner = config.get("intermediate_size") or width * config["mlp_ratio"]
     weights = layers * width * (4 * width + 2 * inner)
@@ -45,7 +48,8 @@ def tower(config, batch):
     else:
         patches = (224 // config["patch_size"]) ** 2
         tokens = patches + 1
-    return {"matrices": batch * tokens * weights, "attention": batch * layers * 2 * tokens * tokens * width,
+    spared = (tokens - 1) * width * (2 * width + 2 * inner)
+    return {"matrices": batch * (tokens * weights - spared), "attention": batch * (layers - 1) * 2 * tokens * tokens * width,
             "patches": batch * patches * 3 * config.get("patch_size", 0) ** 2 * width, "weights": weights}
 
 
