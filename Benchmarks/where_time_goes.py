@@ -118,14 +118,14 @@ def works(folder):
 def section(given, folder, work, peaks):
     """The text about one work: a line for the table for each number of threads, and the profile of one thread."""
     name, model, batch, precision, operations = work
-    rounds = 100 if batch is None else max(4, 60 // batch)
+    rounds = 100 if batch is None else max(2, 24 // batch)
     lines = []
     for threads, peak in peaks.items():
         taken = turns.median([milliseconds(given, model, batch, threads, precision, rounds) for _ in range(given.rounds)])
         arithmetic, reading = least(operations, peak, precision == "int8")
         floor = max(arithmetic, reading)
         lines.append(f"| {name} | {threads} | {taken:.2f} | {arithmetic:.2f} | {reading:.2f} | {floor / taken:.0%} |")
-    parts, rest = profile(command_of(given, model, batch, 1, precision, 2 * rounds), folder)
+    parts, rest = profile(command_of(given, model, batch, 1, precision, rounds), folder)
     told = ", ".join(f"{part} {share:.1%}" for part, share in parts if share >= 0.005)
     return lines, f"- {name}: {told}. The largest of the rest: " + ", ".join(f"`{symbol}` {share:.1%}" for symbol, share in rest) + "."
 
