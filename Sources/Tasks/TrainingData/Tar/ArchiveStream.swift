@@ -11,9 +11,13 @@ protocol ArchiveStream: AnyObject {
     func read(_ buffer: UnsafeMutableRawBufferPointer) throws(DataError) -> Int
     /// Passes over `count` bytes. Throws when the archive ends before.
     func skip(_ count: Int) throws(DataError)
+    /// Checks what only the end tells.
+    func finish() throws(DataError)
 }
 
 extension ArchiveStream {
+    func finish() throws(DataError) {}
+
     /// Exactly these bytes.
     func bytes(_ count: Int) throws(DataError) -> [UInt8] {
         var failure: DataError?
@@ -83,6 +87,17 @@ final class GzipStream: ArchiveStream {
         }
         return done
     }
+
+    /// The checksum comes behind the last byte, and behind the empty blocks that end an archive.
+    func finish() throws(DataError) {
+        var block = [UInt8](repeating: 0, count: 1 << 16)
+        for _ in 0..<Self.mostFilling / block.count {
+            let got = try block.withUnsafeMutableBytes { (raw) throws(DataError) in try read(raw) }
+            if got < block.count { return }
+        }
+    }
+
+    private static let mostFilling = 16 << 20
 
     func skip(_ count: Int) throws(DataError) {
         if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: 1 << 16) }

@@ -28,7 +28,7 @@ struct TarReader {
         var longName: String?, longSize: Int?
         while !isAtEnd {
             try finishMember()
-            guard let header = try header() else { return nil }
+            guard let header = try self.header() else { return nil }
             let declared = try octal(header, 124, 12, "size"), isFile = [0, 0x30, 0x37].contains(header[156])
             let size = isFile ? longSize ?? declared : declared
             guard size <= limits.memberBytes else {
