@@ -214,7 +214,7 @@ import Testing
             $0.requiresCaptions = false; $0.batchSize = 1; $0.damagedShare = 0.5; $0.epochs = 1
         }
         let loader = try BatchLoader(source, plan, seed: 1)
-        #expect(try loader.all().map { $0.features?.floats() } == [[3, 4]])
+        #expect(try loader.all().map { $0.features?.floats() ?? [] } == [[3, 4] as [Float]])
         #expect(loader.problems.first.first?.problem.contains("feature 1") == true)
     }
 

@@ -68,7 +68,10 @@ import Testing
         let sample = try source.sample(0)
         #expect(sample.captions == [Caption("a \"big\", red\ncar", language: "en"), Caption("一辆车", language: "zh")])
         #expect(sample.label == 0)
-        guard case let .file(file) = sample.picture else { return Issue.record("another kind of picture") }
+        guard case let .file(file) = sample.picture else {
+            Issue.record("another kind of picture")
+            return
+        }
         #expect(file.description == scratch.path("p/1.jpg"))
     }
 
@@ -210,7 +213,10 @@ import Testing
         let source = try COCOSource(path: path, pictures: "/pictures")
         #expect(source.count == 1)
         #expect(try source.sample(0).captions == [Caption("A dog.", language: "en"), Caption("Dogs.", language: "en")])
-        guard case let .file(file) = try source.sample(0).picture else { return Issue.record("another kind of picture") }
+        guard case let .file(file) = try source.sample(0).picture else {
+            Issue.record("another kind of picture")
+            return
+        }
         #expect(file.description == "/pictures/1.jpg")
         #expect(source.problems.count == 4)
         let karpathy = try scratch.write(
@@ -236,12 +242,16 @@ import Testing
         let rows = try Tensor([Float](arrayLiteral: 1, 2, 3, 4, 5, 6), [3, 2])
         try NumpyWriter.write(rows.asType(.f16), to: scratch.path("f.npy"))
         let source = try FeatureSource(path: scratch.path("f.npy"), base: base)
-        guard case let .features(row) = try source.sample(1).picture else { return Issue.record("another kind of picture") }
+        guard case let .features(row) = try source.sample(1).picture else {
+            Issue.record("another kind of picture")
+            return
+        }
         #expect(row.floats() == [3, 4] && row.dtype == .f16)
         #expect(try source.sample(1).captions == [Caption("y")])
         let ids = try scratch.write("ids.txt", "c\na\nb\n")
         guard case let .features(other) = try FeatureSource(path: scratch.path("f.npy"), base: base, ids: ids).sample(0).picture else {
-            return Issue.record("another kind of picture")
+            Issue.record("another kind of picture")
+            return
         }
         #expect(other.floats() == [3, 4])
         try NumpyWriter.write(Tensor([Int64](arrayLiteral: 2, 0, 1), [3]), to: scratch.path("l.npy"))

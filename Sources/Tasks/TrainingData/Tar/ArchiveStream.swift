@@ -29,6 +29,14 @@ extension ArchiveStream {
         return bytes
     }
 
+    /// Fills the first `count` places as far as the archive goes; returns how many bytes there were.
+    func read(into bytes: inout [UInt8], count: Int) throws(DataError) -> Int {
+        let result = bytes.withUnsafeMutableBytes { raw in
+            Result { () throws(DataError) in try read(UnsafeMutableRawBufferPointer(rebasing: raw[..<count])) }
+        }
+        return try result.get()
+    }
+
     func cutOff(_ missing: Int) -> DataError {
         DataError(path, "cut off: \(missing) bytes are missing at byte \(position)")
     }
@@ -92,7 +100,7 @@ final class GzipStream: ArchiveStream {
     func finish() throws(DataError) {
         var block = [UInt8](repeating: 0, count: 1 << 16)
         for _ in 0..<Self.mostFilling / block.count {
-            let got = try block.withUnsafeMutableBytes { (raw) throws(DataError) in try read(raw) }
+            let got = try read(into: &block, count: block.count)
             if got < block.count { return }
         }
     }
@@ -104,9 +112,7 @@ final class GzipStream: ArchiveStream {
         var left = count
         while left > 0 {
             let want = min(left, scratch.count)
-            let got = try scratch.withUnsafeMutableBytes { (raw) throws(DataError) in
-                try read(UnsafeMutableRawBufferPointer(rebasing: raw[..<want]))
-            }
+            let got = try read(into: &scratch, count: want)
             guard got > 0 else { throw cutOff(left) }
             left -= got
         }
