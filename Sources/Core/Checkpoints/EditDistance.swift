@@ -1,8 +1,8 @@
 /// Names that a reader may have meant.
-enum EditDistance {
+package enum EditDistance {
     /// Up to `limit` candidates within a distance of a third of the name, nearest first. Work is bounded: long names and
     /// candidates beyond the first 20,000 aren't compared.
-    static func nearest(to name: String, among candidates: some Sequence<String>, limit: Int = 3) -> [String] {
+    package static func nearest(to name: String, among candidates: some Sequence<String>, limit: Int = 3) -> [String] {
         let wanted = Array(name.utf8)
         guard wanted.count <= 256 else { return [] }
         let bound = max(2, wanted.count / 3)

@@ -21,6 +21,12 @@ public protocol IndexedSource: SampleSource {
     /// The sample at `index` in `0..<count`. Safe to call from any number of threads.
     /// Throws when what belongs to this sample is damaged.
     func sample(_ index: Int) throws(DataError) -> Sample
+    /// The sample's identifier, found with as little work as the format allows.
+    func id(_ index: Int) throws(DataError) -> String
+}
+
+extension IndexedSource {
+    public func id(_ index: Int) throws(DataError) -> String { try sample(index).id }
 }
 
 /// Samples in archives that are read from their beginning to their end.

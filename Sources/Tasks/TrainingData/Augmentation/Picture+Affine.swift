@@ -17,10 +17,11 @@ struct AffineMap: Sendable, Equatable {
     static func shear(x: Double = 0, y: Double = 0, move: (x: Double, y: Double) = (0, 0), center: (x: Double, y: Double)) -> AffineMap {
         // torchvision passes the angle in degrees.
         let sx = radians(degrees(atan(x))), sy = radians(degrees(atan(y)))
-        let a = cos(-sy) / cos(sy)
-        let b = -cos(-sy) * tan(sx) / cos(sy) - sin(0)
-        let c = sin(-sy) / cos(sy)
-        let d = -sin(-sy) * tan(sx) / cos(sy) + cos(0)
+        let cosine: Double = cos(-sy), sine: Double = sin(-sy), scale: Double = cos(sy), slope: Double = tan(sx)
+        let a = cosine / scale
+        let b = -cosine * slope / scale
+        let c = sine / scale
+        let d = -sine * slope / scale + 1
         var map = AffineMap(a: d, b: -b, c: 0, d: -c, e: a, f: 0)
         map.c += map.a * (-center.x - move.x) + map.b * (-center.y - move.y) + center.x
         map.f += map.d * (-center.x - move.x) + map.e * (-center.y - move.y) + center.y

@@ -5,8 +5,8 @@ extension Picture {
     /// - Parameter tables: 768 values, 256 for each channel.
     func mapped(_ tables: [UInt8]) -> Picture {
         precondition(tables.count == 768)
-        let pixels = [UInt8](unsafeUninitializedCapacity: pixels.count) { target, count in
-            self.pixels.withUnsafeBufferPointer { source in
+        let bytes = [UInt8](unsafeUninitializedCapacity: pixels.count) { target, count in
+            pixels.withUnsafeBufferPointer { source in
                 tables.withUnsafeBufferPointer { tables in
                     var place = 0
                     while place < source.count {
@@ -17,9 +17,9 @@ extension Picture {
                     }
                 }
             }
-            count = self.pixels.count
+            count = pixels.count
         }
-        return Picture(unchecked: pixels, width: width, height: height)
+        return Picture(unchecked: bytes, width: width, height: height)
     }
 
     func mapped(_ value: (Int) -> UInt8) -> Picture {

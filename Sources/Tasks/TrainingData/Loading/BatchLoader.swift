@@ -207,6 +207,6 @@ private final class LoadingWork: Sendable {
 
     /// A number and its event belong together, so both are drawn under one lock.
     private func draw() -> (number: Int, event: SampleFeed.Event?)? {
-        feed.withLock { feed in ahead.admit().map { ($0, feed.next()) } }
+        feed.withLock { feed in ahead.admit().map { (number: $0, event: feed.next()) } }
     }
 }

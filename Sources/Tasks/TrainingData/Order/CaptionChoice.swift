@@ -49,8 +49,8 @@ public enum CaptionChoice: Sendable, Equatable {
                 }
                 rest -= share
             }
-            return Self.one(captions, languages[chosen], &generator)
-        case let .each(languages): return languages.flatMap { Self.one(captions, $0, &generator) }
+            return Self.pick(captions, languages[chosen], &generator)
+        case let .each(languages): return languages.flatMap { Self.pick(captions, $0, &generator) }
         }
     }
 
@@ -61,7 +61,7 @@ public enum CaptionChoice: Sendable, Equatable {
         return found
     }
 
-    private static func one(_ captions: [Caption], _ language: String, _ generator: inout RandomGenerator) -> [Caption] {
+    private static func pick(_ captions: [Caption], _ language: String, _ generator: inout RandomGenerator) -> [Caption] {
         let candidates = captions.filter { ($0.language ?? "") == language }
         return candidates.isEmpty ? [] : [candidates[generator.below(candidates.count)]]
     }

@@ -28,7 +28,7 @@ final class IndexedOrder: EpochOrder {
 
     func next() -> Result<SampleTicket, DataError>? {
         guard position < source.count else { return nil }
-        let index = permutation?(position) ?? position
+        let index = permutation?.callAsFunction(position) ?? position
         position += 1
         return .success(SampleTicket(key: UInt64(index)) { [source] () throws(DataError) in try source.sample(index) })
     }
@@ -100,7 +100,7 @@ final class ShardedOrder: EpochOrder {
                     self.reader = nil
                 }
                 guard shardPosition < source.shardCount else { return nil }
-                shard = shards?(shardPosition) ?? shardPosition
+                shard = shards?.callAsFunction(shardPosition) ?? shardPosition
                 shardPosition += 1
                 ordinal = 0
                 reader = try source.open(shard: shard)

@@ -113,6 +113,8 @@ public struct COCOSource: IndexedSource {
 
     public var count: Int { entries.count }
 
+    public func id(_ index: Int) -> String { entries[index].id }
+
     public func sample(_ index: Int) throws(DataError) -> Sample {
         let entry = entries[index]
         var captions = CaptionList(limits)

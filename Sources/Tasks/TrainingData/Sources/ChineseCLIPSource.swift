@@ -57,6 +57,8 @@ public struct ChineseCLIPSource: IndexedSource {
 
     public var count: Int { pictures.count }
 
+    public func id(_ index: Int) -> String { pictures[index].id }
+
     public func sample(_ index: Int) throws(DataError) -> Sample {
         let (place, id) = pictures[index]
         let text = try file.bytes(at: place.offset, count: place.count)

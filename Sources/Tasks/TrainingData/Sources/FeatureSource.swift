@@ -77,6 +77,8 @@ public struct FeatureSource: IndexedSource {
 
     public let fingerprint: String
 
+    public func id(_ index: Int) throws(DataError) -> String { try base?.id(index) ?? String(index) }
+
     public func sample(_ index: Int) throws(DataError) -> Sample {
         var sample = try base?.sample(index) ?? Sample(id: String(index), picture: .bytes([], name: path))
         var row = index

@@ -76,6 +76,10 @@ public struct FolderSource: IndexedSource {
 
     public var count: Int { entries.count }
 
+    public func id(_ index: Int) -> String {
+        String(decoding: entries[index].path.bytes.dropFirst(path.utf8.count).drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
+    }
+
     public func sample(_ index: Int) throws(DataError) -> Sample {
         let entry = entries[index]
         var captions = CaptionList(limits)
@@ -88,8 +92,7 @@ public struct FolderSource: IndexedSource {
         if !entry.captions.isEmpty, captions.captions.isEmpty {
             throw DataError(entry.captions[0].path.description, "the caption file is empty")
         }
-        let id = String(decoding: entry.path.bytes.dropFirst(path.utf8.count).drop { $0 == UInt8(ascii: "/") }, as: UTF8.self)
-        return Sample(id: id, picture: .file(entry.path), captions: captions.captions, label: entry.label)
+        return Sample(id: id(index), picture: .file(entry.path), captions: captions.captions, label: entry.label)
     }
 }
 

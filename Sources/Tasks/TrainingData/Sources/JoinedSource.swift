@@ -43,12 +43,22 @@ public struct JoinedSource: IndexedSource {
     public var fingerprint: String { zip(parts, repeats).map { "\($0.fingerprint)x\($1)" }.joined(separator: "+") }
 
     public func sample(_ index: Int) throws(DataError) -> Sample {
+        let (part, place) = place(of: index)
+        return try parts[part].sample(place)
+    }
+
+    public func id(_ index: Int) throws(DataError) -> String {
+        let (part, place) = place(of: index)
+        return try parts[part].id(place)
+    }
+
+    private func place(of index: Int) -> (part: Int, index: Int) {
         var low = 0, high = parts.count
         while high - low > 1 {
             let middle = (low + high) / 2
             if starts[middle] <= index { low = middle } else { high = middle }
         }
-        return try parts[low].sample((index - starts[low]) % parts[low].count)
+        return (low, (index - starts[low]) % parts[low].count)
     }
 }
 
@@ -78,4 +88,5 @@ public struct SubsetSource: IndexedSource {
     }
 
     public func sample(_ index: Int) throws(DataError) -> Sample { try base.sample(indices[index]) }
+    public func id(_ index: Int) throws(DataError) -> String { try base.id(indices[index]) }
 }

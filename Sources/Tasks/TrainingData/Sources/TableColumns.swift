@@ -51,12 +51,13 @@ struct ColumnRoles: Equatable {
 
     /// Throws when a named column or any picture column isn't there.
     init(_ columns: TableColumns, among names: [String]) throws(Problem) {
+        let lowered = names.map { $0.lowercased() }
         func find(_ wanted: String?, _ usual: [String], _ what: String) throws(Problem) -> Int? {
             if let wanted {
                 guard let index = names.firstIndex(of: wanted) else { throw Self.absent(wanted, what, names) }
                 return index
             }
-            return usual.lazy.compactMap { usual in names.firstIndex { $0.lowercased() == usual } }.first
+            return usual.lazy.compactMap { usual in lowered.firstIndex(of: usual) }.first
         }
         guard let picture = try find(columns.picture, TableColumns.pictureNames, "picture") else {
             throw Self.absent(nil, "picture", names)
@@ -72,8 +73,8 @@ struct ColumnRoles: Equatable {
                 captions.append((index, Self.ending(name).language))
             }
         } else {
-            for (index, name) in names.enumerated() where index != picture {
-                let (stem, language) = Self.ending(name.lowercased())
+            for (index, name) in lowered.enumerated() where index != picture {
+                let (stem, language) = Self.ending(name)
                 if TableColumns.captionNames.contains(stem) { captions.append((index, language)) }
             }
         }

@@ -58,7 +58,8 @@ public struct SplitByPicture: Sendable, Equatable {
         var groups = duplicates.groups(items.map(\.look))
         var byContent: [ContentHash: Int] = [:]
         for (index, item) in items.enumerated() {
-            groups.join(byContent[item.content, default: index], index); byContent[item.content] = index
+            groups.join(byContent[item.content, default: index], index)
+            byContent[item.content] = index
         }
         if let embeddings {
             var others = try duplicates.groups(embeddings: embeddings)
@@ -66,9 +67,9 @@ public struct SplitByPicture: Sendable, Equatable {
         }
         var split = PictureSplit(train: [], test: [], groups: [])
         for group in groups.members() {
-            let isTest =
+            let goesToTest =
                 frozen.map { side in group.contains { side.ids.contains(items[$0].id) } } ?? isTest(group.map { items[$0].content })
-            if isTest { split.test += group } else { split.train += group }
+            if goesToTest { split.test += group } else { split.train += group }
             if group.count > 1 { split.groups.append(group) }
         }
         split.train.sort()

@@ -72,3 +72,27 @@ public struct TestSide: Sendable, Equatable {
         return String(validating: bytes, as: UTF8.self)
     }
 }
+
+extension TestSide {
+    /// The two sides of a source.
+    /// Throws when the side names samples that the source doesn't have, unless `isPart`: what is trained on must be what was split.
+    public func divide(_ source: any IndexedSource, isPart: Bool = false) throws(DataError) -> (train: SubsetSource, test: SubsetSource) {
+        var train: [Int] = [], test: [Int] = [], missing = ids
+        for index in 0..<source.count {
+            let id = try source.id(index)
+            if ids.contains(id) {
+                test.append(index)
+                missing.remove(id)
+            } else {
+                train.append(index)
+            }
+        }
+        if let first = missing.min(), !isPart {
+            throw DataError(
+                source.path,
+                "\(missing.count) of the \(ids.count) samples on the test side aren't in this data, \"\(first.prefix(60))\" for one: "
+                    + "is it the data that was split?")
+        }
+        return (try SubsetSource(source, indices: train), try SubsetSource(source, indices: test))
+    }
+}

@@ -11,9 +11,13 @@ protocol ArchiveStream: AnyObject {
     func read(_ buffer: UnsafeMutableRawBufferPointer) throws(DataError) -> Int
     /// Passes over `count` bytes. Throws when the archive ends before.
     func skip(_ count: Int) throws(DataError)
+    /// Checks what only the end tells.
+    func finish() throws(DataError)
 }
 
 extension ArchiveStream {
+    func finish() throws(DataError) {}
+
     /// Exactly these bytes.
     func bytes(_ count: Int) throws(DataError) -> [UInt8] {
         var failure: DataError?
@@ -23,6 +27,14 @@ extension ArchiveStream {
         if let failure { throw failure }
         guard bytes.count == count else { throw cutOff(count - bytes.count) }
         return bytes
+    }
+
+    /// Fills the first `count` places as far as the archive goes; returns how many bytes there were.
+    func read(into bytes: inout [UInt8], count: Int) throws(DataError) -> Int {
+        let result = bytes.withUnsafeMutableBytes { raw in
+            Result { () throws(DataError) in try read(UnsafeMutableRawBufferPointer(rebasing: raw[..<count])) }
+        }
+        return try result.get()
     }
 
     func cutOff(_ missing: Int) -> DataError {
@@ -84,14 +96,23 @@ final class GzipStream: ArchiveStream {
         return done
     }
 
+    /// The checksum comes behind the last byte, and behind the empty blocks that end an archive.
+    func finish() throws(DataError) {
+        var block = [UInt8](repeating: 0, count: 1 << 16)
+        for _ in 0..<Self.mostFilling / block.count {
+            let got = try read(into: &block, count: block.count)
+            if got < block.count { return }
+        }
+    }
+
+    private static let mostFilling = 16 << 20
+
     func skip(_ count: Int) throws(DataError) {
         if scratch.isEmpty { scratch = [UInt8](repeating: 0, count: 1 << 16) }
         var left = count
         while left > 0 {
             let want = min(left, scratch.count)
-            let got = try scratch.withUnsafeMutableBytes { (raw) throws(DataError) in
-                try read(UnsafeMutableRawBufferPointer(rebasing: raw[..<want]))
-            }
+            let got = try read(into: &scratch, count: want)
             guard got > 0 else { throw cutOff(left) }
             left -= got
         }

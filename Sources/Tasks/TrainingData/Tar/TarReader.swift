@@ -28,7 +28,7 @@ struct TarReader {
         var longName: String?, longSize: Int?
         while !isAtEnd {
             try finishMember()
-            guard let header = try header() else { return nil }
+            guard let header = try self.header() else { return nil }
             let declared = try octal(header, 124, 12, "size"), isFile = [0, 0x30, 0x37].contains(header[156])
             let size = isFile ? longSize ?? declared : declared
             guard size <= limits.memberBytes else {
@@ -63,7 +63,7 @@ struct TarReader {
         // Archives are found without the filling of the last member.
         if padding > 0 {
             var filling = [UInt8](repeating: 0, count: padding)
-            _ = try filling.withUnsafeMutableBytes { (raw) throws(DataError) in try stream.read(raw) }
+            _ = try stream.read(into: &filling, count: padding)
             padding = 0
         }
     }
@@ -71,7 +71,7 @@ struct TarReader {
     /// A header block that holds something; nil at the end of the archive.
     private mutating func header() throws(DataError) -> [UInt8]? {
         var header = [UInt8](repeating: 0, count: Self.block)
-        let got = try header.withUnsafeMutableBytes { (raw) throws(DataError) in try stream.read(raw) }
+        let got = try stream.read(into: &header, count: Self.block)
         if got == 0 || (got == Self.block && header.allSatisfy { $0 == 0 }) {
             isAtEnd = true
             return nil

@@ -59,7 +59,7 @@ struct MemberGroup: Sendable {
         switch suffix {
         case "txt", "caption", "text": return .text(language: nil)
         case "json": return .json
-        case "cls", "cls2", "index": return suffix == "cls" ? .label : nil
+        case "cls": return .label
         default:
             guard suffix.hasSuffix(".txt"), let language = languageSuffix(suffix.dropLast(4)) else { return nil }
             return .text(language: language)

@@ -62,12 +62,15 @@ private final class WebDatasetReader: ShardReader {
     private let limits: DataLimits
     private var tar: TarReader
     private var group: MemberGroup?
+    private let stream: any ArchiveStream
     private var isAtEnd = false
+    private var isChecked = false
 
     init(_ stream: any ArchiveStream, isPlain: Bool, _ limits: DataLimits) {
         self.isPlain = isPlain
         self.limits = limits
         path = stream.path
+        self.stream = stream
         tar = TarReader(stream, limits: limits)
     }
 
@@ -93,8 +96,15 @@ private final class WebDatasetReader: ShardReader {
             try group?.add(suffix, content)
             if let finished { return sample(finished) }
         }
-        defer { group = nil }
-        return group.map(sample)
+        if let last = group {
+            group = nil
+            return sample(last)
+        }
+        if !isChecked {
+            isChecked = true
+            try stream.finish()
+        }
+        return nil
     }
 
     private func sample(_ group: MemberGroup) -> ShardSample {
