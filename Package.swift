@@ -84,6 +84,7 @@ let package = Package(
         library("Evaluation", "Tasks", ["Pipelines"]),
         library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"], products: [yams]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
+        library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
@@ -96,12 +97,14 @@ let package = Package(
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
         .executableTarget(
+            name: "bench-training-data", dependencies: ["TrainingData"], path: "Benchmarks/TrainingData", swiftSettings: swiftFlags),
+        .executableTarget(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints", "TestSupport"]), tests("Autograd", ["Layers", "TestSupport"]),
         tests("Training", ["Catalog", "TestSupport"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
-        tests("Evaluation", ["Checkpoints"]),
+        tests("Evaluation", ["Checkpoints"]), tests("TrainingData"),
         tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
