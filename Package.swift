@@ -27,11 +27,13 @@ func data(in path: String) -> [String] {
     return found
 }
 
-func library(_ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
+func library(
+    _ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
     let path = "Sources/\(folder)/\(name)"
     return .target(
         name: name, dependencies: needs.map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path),
-        swiftSettings: swiftFlags)
+        resources: resources, swiftSettings: swiftFlags)
 }
 
 func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
@@ -78,7 +80,7 @@ let package = Package(
         library("Text", "Models", ["ModelKit"]),
         library("Language", "Models", ["ModelKit"]),
         library("DualEncoder", "Models", ["ModelKit", "Vision", "Text"]),
-        library("Catalog", "Models", ["Vision", "Text", "Language", "DualEncoder"]),
+        library("Catalog", "Models", ["Vision", "Text", "Language", "DualEncoder"], resources: [.copy("Shipped")]),
 
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),

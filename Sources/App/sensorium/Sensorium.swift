@@ -12,7 +12,7 @@ struct Sensorium: AsyncParsableCommand {
             what it looks like. Pictures are only read, never changed or moved.
 
             FIRST STEPS
-              sensorium models pull dinov2-small
+              sensorium models pull sensorium-clip-base
               sensorium index ~/Pictures
               sensorium search "a red bicycle"
               sensorium search --image bike.jpg

@@ -18,6 +18,8 @@ struct SensoriumCLIPConfig: Sendable {
     var hidden: Int
     /// Transformer blocks of the head over the tower's tokens; for towers without an embedding of their own.
     var blocks: Int
+    /// Its attention heads; nil for one of every 64 of the tower's width.
+    var heads: Int?
     /// Longest text in tokens.
     var contextLength: Int
 
@@ -37,6 +39,7 @@ struct SensoriumCLIPConfig: Sendable {
         let head = try config.sectionOrEmpty("head_config")
         hidden = try head.size("hidden_size", default: 1024)
         blocks = try head.int("num_hidden_layers", default: 1, in: 0...16)
+        heads = head.has("num_attention_heads") ? try head.int("num_attention_heads", in: 1...256) : nil
         contextLength = min(text.positions, try config.int("context_length", default: 64, in: 1...4096))
     }
 }

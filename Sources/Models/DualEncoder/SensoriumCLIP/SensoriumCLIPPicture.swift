@@ -82,7 +82,7 @@ private struct PoolingHead: PictureHead {
     private let heads: Int
 
     init(_ weights: Weights, _ width: Int, _ config: SensoriumCLIPConfig) throws {
-        heads = max(1, width / 64)
+        heads = config.heads ?? max(1, width / 64)
         let block = BlockConfig(width: width, heads: heads, hidden: 4 * width, activation: .gelu, epsilon: 1e-6)
         norm = LayerNorm(weights["norm"], width, epsilon: 1e-6)
         after = LayerNorm(weights["post_norm"], width, epsilon: 1e-6)
