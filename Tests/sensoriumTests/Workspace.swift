@@ -83,6 +83,7 @@ final class Workspace: Sendable {
         try files.copyItem(
             at: Self.golden("Language/Llama/golden/gguf_q4_1/model.gguf"), to: folder.appendingPathComponent("model.gguf"))
         try fillForEvaluation()
+        try fillForTraining()
         try standIn("smollm2-135m-instruct", for: "Language/Llama/golden/tied")
         try standIn("sensorium-clip-base", for: "DualEncoder/SensoriumCLIP/golden/clip")
         try standIn("dinov2-small", for: "Vision/DINOv2/golden/plain")

@@ -12,7 +12,7 @@ extension ModelsCommand {
                 The picture tower isn't written: `sensorium models pull` fetches it and puts both together.
 
                 EXAMPLES
-                  sensorium models pack runs/base/best --output Sources/Models/Catalog/Shipped/sensorium-clip-base
+                  sensorium models pack runs/base/best --output packed
                 """, shouldDisplay: false)
 
         @Argument(help: "A model's folder: a checkpoint of a run.", completion: .directory)

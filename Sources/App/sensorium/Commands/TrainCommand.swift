@@ -20,7 +20,7 @@ struct TrainCommand: ParsableCommand {
             Paths in a recipe are resolved beside it. `--set field=value` changes a field: `--set optimizer.rate=1e-4`.
 
             EXAMPLES
-              sensorium train Recipes/sensorium-clip/base.yaml
+              sensorium train base.yaml
               sensorium train base.yaml --set output=runs/second --set seed=2
               sensorium train base.yaml --json
               sensorium train base.yaml --check

@@ -1,0 +1,52 @@
+import Checkpoints
+import Foundation
+import Testing
+
+@Suite struct TrainCommandTests {
+    @Test func aRunLeavesLogReportAndModels() throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        let run = try CommandRun(["train", "base.yaml", "--json"], in: workspace)
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("\"event\":\"step\"") && run.output.contains("pairs.zh.r@10"))
+        #expect(run.errors.contains("pairs.en.r@10"))
+        let place = workspace.folder.appendingPathComponent("runs/base")
+        let report = try String(contentsOf: place.appendingPathComponent("report.html"), encoding: .utf8)
+        #expect(report.contains("<svg") && report.contains("loss") && !report.contains("http"))
+        #expect(try String(contentsOf: place.appendingPathComponent("log.jsonl"), encoding: .utf8).split(separator: "\n").count >= 8)
+        // The best checkpoint is a model like any other.
+        let embed = try CommandRun(["embed", "--model", "runs/base/best", "--text", "a cat", "--output", "cat.npy"], in: workspace)
+        #expect(embed.status == 0, "\(embed.errors)")
+        let packed = try CommandRun(["models", "pack", "runs/base/best", "--output", "packed"], in: workspace)
+        #expect(packed.status == 0, "\(packed.errors)")
+        let file = try SafetensorsFile(path: workspace.folder.appendingPathComponent("packed/trained.safetensors").path)
+        #expect(file.entries.allSatisfy { !$0.name.hasPrefix("vision_model.") } && file.entry("text_projection.weight") != nil)
+    }
+
+    @Test func aStoppedRunGoesOnToTheSameBits() throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        #expect(try CommandRun(["train", "base.yaml", "--set", "output=whole", "--quiet"], in: workspace).status == 0)
+        // Another length is another run, so the shorter part is made by hand: the last checkpoints of the whole run are taken away.
+        #expect(try CommandRun(["train", "base.yaml", "--set", "output=again", "--quiet"], in: workspace).status == 0)
+        let again = workspace.folder.appendingPathComponent("again")
+        try FileManager.default.removeItem(at: again.appendingPathComponent("step-00000006"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: again.path).contains("step-00000004"))
+        #expect(try CommandRun(["train", "base.yaml", "--set", "output=again", "--quiet"], in: workspace).status == 0)
+        let name = "step-00000006/model.safetensors"
+        let one = try Data(contentsOf: workspace.folder.appendingPathComponent("whole/" + name))
+        let other = try Data(contentsOf: again.appendingPathComponent(name))
+        #expect(one == other)
+    }
+
+    @Test(arguments: [
+        (["base.yaml", "--set", "batch=x"], 2, "whole number"), (["base.yaml", "--set", "bach=4"], 2, "no such field"),
+        (["none.yaml"], 2, "can't be read"), (["base.yaml", "--set", "model=nowhere"], 3, "nowhere"),
+        (["base.yaml", "--set", "train=nothing"], 2, "no parameter"), (["base.yaml", "--set", "task=magic"], 2, "contrastive"),
+    ]) func mistakesAreNamed(_ arguments: [String], _ status: Int32, _ said: String) throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        let run = try CommandRun(["train"] + arguments, in: workspace)
+        #expect(run.status == status && run.errors.contains(said), "\(run.status) \(run.errors)")
+    }
+}

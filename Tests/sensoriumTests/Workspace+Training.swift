@@ -1,0 +1,36 @@
+import Checkpoints
+import Foundation
+import Tensors
+
+extension Workspace {
+    /// A recipe with its data, as the examples of `train` name it: a few steps of a tiny model.
+    func fillForTraining() throws {
+        try FileManager.default.copyItem(
+            at: Workspace.golden("DualEncoder/SensoriumCLIP/golden/clip"), to: folder.appendingPathComponent("start"))
+        var generator = RandomGenerator(seed: 9)
+        try NumpyWriter.write(
+            Tensor.randomNormal([24, 28], using: &generator).unitLength(), to: folder.appendingPathComponent("features.npy").path)
+        let lines = (0..<24).map { #"{"file": "\#($0).jpg", "captions": {"en": ["picture \#($0)", "a \#($0) b"], "zh": ["第\#($0)张"]}}"# }
+        try write("pairs-to-learn.jsonl", text: lines.joined(separator: "\n") + "\n")
+        try write(
+            "base.yaml",
+            text: """
+                task: contrastive
+                model: start
+                train: ["head.**", "text_projection.weight", logit_scale]
+                data:
+                  train:
+                    - {features: features.npy, captions: pairs-to-learn.jsonl}
+                  evaluate:
+                    - {name: pairs, features: features.npy, captions: pairs-to-learn.jsonl}
+                loss: {dropout: 0.1}
+                batch: 8
+                steps: 6
+                optimizer: {rate: 1e-3}
+                save_every: 2
+                best: score
+                expected: {pairs.en.r@10: 10}
+
+                """)
+    }
+}
