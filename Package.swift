@@ -99,7 +99,8 @@ let package = Package(
 
         tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
-        tests("TrainingData", ["Imaging", "Checkpoints", "Tensors", "CZlib"]), tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("TrainingData", ["Imaging", "Checkpoints", "Tensors", "CZlib"]), tests("VectorIndex", ["TestSupport"]),
+        tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
 )
