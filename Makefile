@@ -6,9 +6,9 @@ TEST_BUILD := .build/testing
 SENSORIUM := $(BUILD)/release/sensorium
 PREFIX ?= /usr/local
 # Real weights that the demo and the tests use. `make test WEIGHTS=` does without; the tests that want them then say so.
-WEIGHTS ?= dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
-DEMO_WEIGHTS ?= dinov2-small
-BENCH_WEIGHTS ?= dinov2-small clip-vit-b16-vision smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt
+WEIGHTS ?= sensorium-clip-base dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
+DEMO_WEIGHTS ?= sensorium-clip-base
+BENCH_WEIGHTS ?= sensorium-clip-base dinov2-small clip-vit-b16-vision smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build weights demo test bench format lint docs man install clean
@@ -57,6 +57,8 @@ man: ## write the manual page and the shells' completions to dist/
 
 install: man ## install the binary, the manual page and completions under PREFIX (after `make build`; may be run with sudo)
 	install -D -m 755 $(SENSORIUM) $(DESTDIR)$(PREFIX)/bin/sensorium
+	install -d $(DESTDIR)$(PREFIX)/share/sensorium/models
+	cp -R $(BUILD)/release/Sensorium_Catalog.resources/Shipped/. $(DESTDIR)$(PREFIX)/share/sensorium/models/
 	install -D -m 644 dist/sensorium.1 $(DESTDIR)$(PREFIX)/share/man/man1/sensorium.1
 	install -D -m 644 dist/sensorium.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sensorium
 	install -D -m 644 dist/sensorium.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sensorium

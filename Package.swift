@@ -27,11 +27,13 @@ func data(in path: String) -> [String] {
     return found
 }
 
-func library(_ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
+func library(
+    _ name: String, _ folder: String, _ needs: [String] = [], products: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
     let path = "Sources/\(folder)/\(name)"
     return .target(
         name: name, dependencies: needs.map { .init(stringLiteral: $0) } + products, path: path, exclude: data(in: path),
-        swiftSettings: swiftFlags)
+        resources: resources, swiftSettings: swiftFlags)
 }
 
 func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency] = []) -> Target {
@@ -43,6 +45,7 @@ func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency]
 }
 
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -51,6 +54,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
         .target(
@@ -64,6 +68,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         library("Tensors", "Core", ["CKernels"]),
+        library("Autograd", "Core", ["Tensors", "CKernels"]),
         library("Checkpoints", "Core", ["Tensors", "CZlib"]),
         library("Layers", "Core", ["Tensors", "Checkpoints"]),
 
@@ -75,16 +80,17 @@ let package = Package(
         library("Text", "Models", ["ModelKit"]),
         library("Language", "Models", ["ModelKit"]),
         library("DualEncoder", "Models", ["ModelKit", "Vision", "Text"]),
-        library("Catalog", "Models", ["Vision", "Text", "Language", "DualEncoder"]),
+        library("Catalog", "Models", ["Vision", "Text", "Language", "DualEncoder"], resources: [.copy("Shipped")]),
 
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),
+        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"], products: [yams]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
         library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
-            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", arguments],
+            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "Autograd", arguments],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(
@@ -93,14 +99,15 @@ let package = Package(
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
         .executableTarget(
-            name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
-        .executableTarget(
             name: "bench-training-data", dependencies: ["TrainingData"], path: "Benchmarks/TrainingData", swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 
-        tests("Tensors", ["Checkpoints"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
+        tests("Tensors", ["Checkpoints", "TestSupport"]), tests("Autograd", ["Layers", "TestSupport"]),
+        tests("Training", ["Catalog", "TestSupport"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"), tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
-        tests("TrainingData", ["Imaging", "Checkpoints", "Tensors", "CZlib"]), tests("VectorIndex", ["TestSupport"]),
-        tests("PictureLibrary", ["TestSupport"]),
+        tests("Evaluation", ["Checkpoints"]), tests("TrainingData", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
+        tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("sensorium", ["TestSupport"]),
     ]
 )

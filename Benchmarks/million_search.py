@@ -1,19 +1,25 @@
 """Search among a million vectors at equal recall: our index against faiss-cpu's and usearch's, with and without a filter.
 
     swift build -c release --product bench-vector-search
-    python3 Benchmarks/million_search.py [--count 1000000] [--keep FOLDER]
+    python3 Benchmarks/million_search.py [--count 1000000] [--keep FOLDER] [--peers HNSW32 ...]
 
 The vectors have the structure of embeddings: clusters of unequal size within topics, spread mostly in a few directions; queries are
-vectors that were moved. Each peer's own parameter (nprobe, efSearch, expansion) is raised until its recall@10 on all queries is at
-least that of ours with nothing set, or 0.99, whichever is less; then all are measured in turn, one query at a time, on one thread. Peers whose
-memory is beyond 1.5 times ours are measured, too, but don't count for the ratio. With --keep the vectors and the peers' indexes are
-kept there and used again by the next run (their build times with them), because building them takes most of the time. HNSW graphs
-are built with 32 neighbours and a beam of 40. Needs numpy, faiss-cpu and usearch.
+vectors that were moved. (million_patches.py does the same with real vectors.) Each peer's own parameter (nprobe, efSearch, expansion)
+is the least of a grid whose recall@10 on all queries is at least that of ours with nothing set, or 0.99, whichever
+is less, and where a peer has a second one, the fastest pair. Then all are measured in turn, one query at a time, on one thread. Peers
+whose memory is beyond 1.5 times ours are measured, too, but count only in rows of their own. With --keep the vectors and the peers'
+indexes are kept there and used again by the next run (their build times with them), because building them takes most of the time.
+Graphs are built with a beam of 40, faiss's with 32 neighbours, usearch's with 16 (its default; 32 took more than 10 minutes). With a
+filter, faiss has its selector (a bitmap); usearch its predicate, which its Python package lacks: usearch_filter.cpp is compiled with the
+headers of its source package. Needs numpy, faiss-cpu, usearch and a C++ compiler.
 """
+import ctypes
 import json
+import os
 import pathlib
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -21,11 +27,12 @@ import faiss
 import numpy as np
 import usearch.index
 
+import machine
 import turns
 from vector_search import K, Ours
 
 RECALL, ALONE, AIM, FILTERED_AIM, MEMORY = 0.99, 200, 1.5, 3, 1.5
-GRID = [4, 8, 12, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048]
+GRID = [4, 8, 12, 16, 24, 32, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 8192]
 
 
 def clustered(count, dimension, queries=1000, seed=0):
@@ -70,7 +77,7 @@ class Peer:
 
     grid, alone = GRID, ALONE
 
-    def __init__(self, name, path, base, given, make):
+    def __init__(self, name, path, base, make):
         self.name, self.file, note = name, path / f"{name.replace(',', '_')}.index", path / f"{name.replace(',', '_')}.json"
         if not note.exists():
             start = time.perf_counter()
@@ -101,16 +108,23 @@ class Flat(Peer):
 
 
 class Inverted(Peer):
-    def parameters(self, parameter, selector):
-        return faiss.SearchParametersIVF(nprobe=min(parameter, self.index.nlist), sel=selector)
-
-
-class Refined(Peer):
-    """1-bit codes, and the best 20 k of them scored by the vectors."""
+    def load(self):
+        super().load()
+        lists = faiss.extract_index_ivf(self.index).nlist
+        self.grid = [nprobe for nprobe in GRID if nprobe < lists] + [lists]
 
     def parameters(self, parameter, selector):
-        inner = faiss.SearchParametersIVF(nprobe=min(parameter, faiss.extract_index_ivf(self.index).nlist), sel=selector)
-        return faiss.IndexRefineSearchParameters(k_factor=20, base_index_params=inner)
+        return faiss.SearchParametersIVF(nprobe=parameter, sel=selector)
+
+
+class Refined(Inverted):
+    """1-bit codes, and the best `second` times k of them scored by the vectors."""
+
+    seconds_grid = [4, 8, 16, 32, 64, 128]
+
+    def parameters(self, parameter, selector):
+        nprobe, factor = parameter
+        return faiss.IndexRefineSearchParameters(k_factor=factor, base_index_params=super().parameters(nprobe, selector))
 
 
 class Graph(Peer):
@@ -120,23 +134,54 @@ class Graph(Peer):
 
 class USearch(Peer):
     def build(self, base, make):
-        index = usearch.index.Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=32, expansion_add=40)
+        index = usearch.index.Index(ndim=base.shape[1], metric="ip", dtype="f32", connectivity=16, expansion_add=40)
         index.add(np.arange(len(base)), base, threads=2)
         index.save(str(self.file))
 
     def load(self):
         self.index = usearch.index.Index.restore(str(self.file))
+        self.filtered = None
 
     def search(self, queries, parameter, selector=None):
-        # Its Python package has no predicate: the neighbours that pass are picked out of a longer answer.
+        if selector is not None:
+            self.filtered = self.filtered or Predicate(self.file)
+            return self.filtered.search(queries, parameter, selector)
         self.index.expansion_search = parameter
-        wanted = K if selector is None else parameter
-        found = self.index.search(queries, wanted, threads=threads_of_peers)
-        keys = found.keys if len(queries) > 1 else found.keys[None]
-        if selector is None:
-            return keys.astype(np.int64)
-        passing = selector[np.minimum(keys, len(selector) - 1)] & (keys < len(selector))
-        return np.array([np.pad(line[keep][:K], (0, K), constant_values=-1)[:K] for line, keep in zip(keys.astype(np.int64), passing)])
+        keys = self.index.search(queries, K, threads=threads_of_peers).keys
+        return keys.reshape(len(queries), K).astype(np.int64)
+
+
+class Predicate:
+    """usearch's search with a predicate."""
+
+    def __init__(self, file):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            wanted = f"usearch=={usearch.__version__}"
+            turns.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "usearch", "-d", folder, wanted])
+            with tarfile.open(next(folder.glob("*.tar.gz"))) as source:
+                source.extractall(folder, filter="data")
+            built = folder / "usearch_filter.so"
+            compiler = pathlib.Path(machine.compiler())
+            compiler = compiler.with_name({"cc": "c++", "gcc": "g++"}.get(compiler.name, f"{compiler.name}++"))
+            turns.run([compiler, "-std=c++17", "-O3", "-march=native", "-ffast-math", "-shared",
+                       "-fPIC", "-pthread", "-DUSEARCH_USE_NUMKONG=0", "-DUSEARCH_USE_FP16LIB=0", "-I", next(folder.glob("usearch-*/include")), "-o",
+                       built, pathlib.Path(__file__).with_name("usearch_filter.cpp")])
+            self.library = ctypes.CDLL(str(built))
+        size, pointer = ctypes.c_size_t, ctypes.c_void_p
+        self.library.filter_open.restype, self.library.filter_open.argtypes = pointer, [ctypes.c_char_p, size]
+        self.library.filter_search.restype = ctypes.c_bool
+        self.library.filter_search.argtypes = [pointer, pointer, size, size, size, size, pointer, size, pointer, size]
+        self.index = self.library.filter_open(str(file).encode(), len(os.sched_getaffinity(0)))
+        if not self.index:
+            raise turns.Failed("usearch doesn't read its own file")
+
+    def search(self, queries, expansion, bitmap):
+        queries, found = np.ascontiguousarray(queries), np.empty((len(queries), K), np.int64)
+        if not self.library.filter_search(self.index, queries.ctypes.data, *queries.shape, K, expansion, bitmap.ctypes.data,
+                                          8 * len(bitmap), found.ctypes.data, min(threads_of_peers, len(queries))):
+            raise turns.Failed("usearch's filtered search failed")
+        return found
 
 
 threads_of_peers = 1
@@ -181,13 +226,35 @@ PEERS = {
 }
 
 
+def least(peer, queries, truth, selector, wanted, second=None):
+    """The least parameter of the grid with the recall that is wanted, and its recall; None where none reaches it."""
+    def reached(place):
+        parameter = peer.grid[place] if second is None else (peer.grid[place], second)
+        return parameter, recall(peer.search(queries, parameter, selector), truth)
+
+    # Recall grows with the parameter, and so does the time: small ones are tried first, further and further apart.
+    low, place, found = -1, 0, None
+    while (tried := reached(place))[1] < wanted:
+        if place == len(peer.grid) - 1:
+            return None
+        low, place = place, min(2 * place + 1, len(peer.grid) - 1)
+    found, high = tried, place
+    while high - low > 1:
+        middle = (low + high) // 2
+        tried = reached(middle)
+        if tried[1] >= wanted:
+            found, high = tried, middle
+        else:
+            low = middle
+    return found
+
+
 def tune(peer, queries, truth, selector, wanted):
-    """The least parameter with the recall that is wanted, and its recall; None where none reaches it."""
-    for parameter in peer.grid:
-        found = recall(peer.search(queries, parameter, selector), truth)
-        if found >= wanted:
-            return parameter, found
-    return None
+    """The parameter with the recall that is wanted, and its recall; the fastest where a second parameter has a grid of its own."""
+    if not hasattr(peer, "seconds_grid"):
+        return least(peer, queries, truth, selector, wanted)
+    found = [pair for second in peer.seconds_grid if (pair := least(peer, queries, truth, selector, wanted, second))]
+    return min(found, key=lambda pair: measure_peer(peer, pair[0], queries, selector)["mean"], default=None)
 
 
 class Program(Ours):
@@ -226,15 +293,16 @@ def throughput_peer(peer, parameter, queries, selector, count):
 
 def run(given, ours, peers, queries, truth, selectors, what, aim, remarks):
     """One table: without or with a filter."""
-    ours("single", 1)
-    answer = ours("batch", given.threads)
-    reached = recall(answer["ids"], truth)
+    alone = recall(ours("single", 1)["ids"], truth)
+    reached = recall(ours("batch", given.threads)["ids"], truth)
+    remarks.append(f"{what}, ours: recall@{K} {reached:.4f} of all queries at once, {alone:.4f} of the first {ALONE} one by one")
     if reached < RECALL - 0.005:
         sys.exit(f"{what}: our recall@{K} is {reached:.4f}")
-    threads(given.threads)
     tuned = {}
     for peer in peers:
+        threads(given.threads)
         best = tune(peer, queries, truth, selectors(peer), min(RECALL, reached))
+        print(f"  {what}: {peer.name} {best}", file=sys.stderr, flush=True)
         if best:
             tuned[peer.name] = (peer, *best)
         else:
@@ -273,13 +341,12 @@ def run(given, ours, peers, queries, truth, selectors, what, aim, remarks):
     return rows
 
 
-def prepare(path, count, dimension):
-    """Vectors, queries, the true neighbours of all and of a hundredth of the vectors, kept in files."""
+def neighbours(path):
+    """Vectors, queries, the true neighbours among all and among a hundredth of the vectors, and that hundredth; kept in files."""
+    base, queries = np.load(path / "base.npy"), np.load(path / "queries.npy")
+    count, dimension = base.shape
     name = path / f"truth-{count}-{dimension}.npz"
     if not name.exists():
-        base, queries = clustered(count, dimension)
-        np.save(path / "base.npy", base)
-        np.save(path / "queries.npy", queries)
         keep = np.sort(np.random.default_rng(2).choice(count, count // 100, replace=False)).astype(np.int64)
         keep.tofile(path / "keep.ids")
         exact = faiss.IndexFlatIP(dimension)
@@ -288,10 +355,10 @@ def prepare(path, count, dimension):
         scores = queries @ base[keep].T
         np.savez(name, truth=truth, kept=keep[np.argsort(-scores, axis=1, kind="stable")[:, :K]], keep=keep)
     stored = np.load(name)
-    return np.load(path / "base.npy", mmap_mode="r"), np.load(path / "queries.npy"), stored["truth"], stored["kept"], stored["keep"]
+    return np.load(path / "base.npy", mmap_mode="r"), queries, stored["truth"], stored["kept"], stored["keep"]
 
 
-def build_ours(program, path, remarks):
+def build_ours(program, path, what, remarks):
     note = path / "ours.json"
     if not note.exists():
         built = json.loads(turns.run([program, path / "ours", path / "base.npy", "-"]))
@@ -299,48 +366,64 @@ def build_ours(program, path, remarks):
         note.write_text(json.dumps(built))
     built = json.loads(note.read_text())
     size = sum(built["files"].values())
-    remarks.append(f"ours: built in {built['seconds']:.0f} s with {built['peak'] / 2**20:.0f} MiB at most, {size / 2**20:.0f} MiB of files "
-                   f"({', '.join(f'{name} {bytes_ / 2**20:.0f}' for name, bytes_ in sorted(built['files'].items()))})")
+    remarks.append(f"{what}, ours: built in {built['seconds']:.0f} s with {built['peak'] / 2**20:.0f} MiB at most, "
+                   f"{size / 2**20:.0f} MiB of files ({', '.join(f'{name} {bytes_ / 2**20:.0f}' for name, bytes_ in sorted(built['files'].items()))})")
     np.save(path / "change.npy", np.load(path / "base.npy", mmap_mode="r")[:10_000] + np.float32(1e-3))
     changed = json.loads(turns.run([program, path / "ours", path / "change.npy"]))
     turns.run([program, path / "ours", "compact"])
-    remarks.append(f"ours: {changed['vectors']} vectors added in {changed['adding']:.2f} s and removed in {changed['removing']:.2f} s, "
+    remarks.append(f"{what}, ours: {changed['vectors']} vectors added in {changed['adding']:.2f} s and removed in {changed['removing']:.2f} s, "
                    "1000 at a time, each durable")
 
 
-def main():
-    parser = turns.options(__doc__.partition("\n")[0], rounds=5, quick_rounds=1)
+def options(description, peers):
+    parser = turns.options(description, rounds=5, quick_rounds=1)
     parser.add_argument("--count", type=int, help="vectors (default 1000000; 50000 with --quick)")
-    parser.add_argument("--dimension", type=int, default=512)
-    parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--peers", nargs="*", default=peers, choices=list(PEERS))
     parser.add_argument("--keep", metavar="FOLDER", help="keep vectors and indexes there, and use those that are there")
     parser.add_argument("--program", help="bench-vector-search (default: beside the program to measure)")
-    given = turns.parse(parser)
+    return parser
+
+
+def compare(given, path, what, report):
+    """Adds the rows about the vectors and queries in `path`, where indexes are kept."""
+    remarks = report.remarks
     program = given.program or str(pathlib.Path(given.sensorium).with_name("bench-vector-search"))
-    count = given.count or (50_000 if given.quick else 1_000_000)
-    remarks = [f"{turns.processor()}; {count} x {given.dimension}, k = {K}, median of {given.rounds} rounds in turn"]
+    base, queries, truth, kept, keep = neighbours(path)
+    what = f"{len(base)} {what}"
+    remarks.append(f"{turns.processor()}; {what} of {base.shape[1]} numbers, k = {K}, median of {given.rounds} rounds in turn")
+    build_ours(program, path, what, remarks)
+    threads(given.threads)
+    peers = [PEERS[name][0](name, path, base, PEERS[name][1]) for name in given.peers]
+    for peer in peers:
+        remarks.append(f"{what}, {peer.name}: built in {peer.seconds:.0f} s, {peer.memory / 2**20:.0f} MiB of memory, "
+                       f"{peer.disk / 2**20:.0f} MiB of files")
+    bits = np.zeros(len(base), bool)
+    bits[keep] = True
+    bitmap = np.packbits(bits, bitorder="little")
+    selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
+    ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate")
+    report.add(*run(given, ours, peers, queries, truth, lambda peer: None, what, AIM, remarks))
+    ours.close()
+    ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate", str(path / "keep.ids"))
+    report.add(*run(given, ours, peers, queries, kept, lambda peer: bitmap if isinstance(peer, USearch) else selector,
+                    f"{what}, a filter keeps 1 in 100", FILTERED_AIM, remarks))
+    ours.close()
+
+
+def main():
+    parser = options(__doc__.partition("\n")[0], list(PEERS))
+    parser.add_argument("--dimension", type=int, default=512)
+    given = turns.parse(parser)
+    report = turns.Report(given)
     with tempfile.TemporaryDirectory() as temporary:
         path = pathlib.Path(given.keep or temporary)
         path.mkdir(parents=True, exist_ok=True)
-        base, queries, truth, kept, keep = prepare(path, count, given.dimension)
-        build_ours(program, path, remarks)
-        threads(given.threads)
-        peers = [PEERS[name][0](name, path, base, given, PEERS[name][1]) for name in given.peers]
-        for peer in peers:
-            remarks.append(f"{peer.name}: built in {peer.seconds:.0f} s, {peer.memory / 2**20:.0f} MiB of memory, {peer.disk / 2**20:.0f} MiB of files")
-        bits = np.zeros(count, bool)
-        bits[keep] = True
-        bitmap = np.packbits(bits, bitorder="little")
-        selector = faiss.IDSelectorBitmap(len(bitmap), faiss.swig_ptr(bitmap))
-        rows = []
-        ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate")
-        rows += run(given, ours, peers, queries, truth, lambda peer: None, f"{count} vectors", AIM, remarks)
-        ours.close()
-        ours = Program(program, str(path / "ours"), str(path / "queries.npy"), "approximate", str(path / "keep.ids"))
-        rows += run(given, ours, peers, queries, kept, lambda peer: bits if isinstance(peer, USearch) else selector,
-                    f"{count} vectors, a filter keeps 1 in 100", FILTERED_AIM, remarks)
-        ours.close()
-    turns.finish(given, rows, remarks)
+        if not (path / "base.npy").exists():
+            base, queries = clustered(given.count or (50_000 if given.quick else 1_000_000), given.dimension)
+            np.save(path / "base.npy", base)
+            np.save(path / "queries.npy", queries)
+        compare(given, path, "vectors", report)
+    report.finish()
 
 
 if __name__ == "__main__":

@@ -18,10 +18,11 @@ import time
 import turns
 
 HERE = pathlib.Path(__file__).resolve().parent
-# In the order of the table. The last takes long and runs when it is asked for.
+# In the order of the table. The last two take long and run when they are asked for; the last needs photographs, too.
 NAMES = ["machine", "kernels", "quantised_matmul", "encoder", "encoder_int8", "text", "decode", "end_to_end", "cold_search", "language",
-         "vector_search", "million_search"]
-LONG = ["million_search"]
+         "vector_search", "million_search", "million_patches"]
+LONG = ["million_search", "million_patches"]
+PICTURES = "SENSORIUM_BENCH_PICTURES"
 RESULTS = HERE / "results"
 
 
@@ -96,7 +97,7 @@ def main():
     only = [name for name in given.only.replace(",", " ").split() if name]
     if unknown := [name for name in only if name not in NAMES]:
         sys.exit(f"bench: there is no {', '.join(unknown)}; there are {', '.join(NAMES)}")
-    names = only or [name for name in NAMES if name not in LONG or given.million]
+    names = only or [name for name in NAMES if name not in LONG or given.million and (name != "million_patches" or os.environ.get(PICTURES))]
     parts, stopped, failed, version = kept(), False, [], revision()
     if not only:
         parts = {name: part for name, part in parts.items() if name in LONG and name not in names}

@@ -11,7 +11,7 @@ esac
 cd "$(dirname "$0")/.."
 clipart=/usr/share/openclipart/svg
 stamps=/usr/share/tuxpaint/stamps
-model=dinov2-small
+model=sensorium-clip-base
 
 rm -rf demo
 mkdir -p demo/pictures/clipart demo/pictures/stamps demo/asked

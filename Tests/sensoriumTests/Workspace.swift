@@ -82,7 +82,9 @@ final class Workspace: Sendable {
         try write("queries.txt", text: "# Bicycles\n\"a red bicycle\" -k 4\n--image bike.jpg\n")
         try files.copyItem(
             at: Self.golden("Language/Llama/golden/gguf_q4_1/model.gguf"), to: folder.appendingPathComponent("model.gguf"))
+        try fillForEvaluation()
         try standIn("smollm2-135m-instruct", for: "Language/Llama/golden/tied")
+        try standIn("sensorium-clip-base", for: "DualEncoder/SensoriumCLIP/golden/clip")
         try standIn("dinov2-small", for: "Vision/DINOv2/golden/plain")
         try standIn("clip-vit-b16-vision", for: "DualEncoder/CLIP/golden/vision_only")
         try standIn("resnet18-v2", for: "Vision/ViT/golden/classifier")

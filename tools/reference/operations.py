@@ -1,7 +1,9 @@
-"""Stored PyTorch results for one-line operation tests: Tests/TensorsTests/golden/operations.safetensors.
+"""Stored PyTorch results for one-line operation tests, Tests/TensorsTests/golden/operations.safetensors, and the gradients of the
+same cases, Tests/AutogradTests/golden/gradients.safetensors.
 
 Arrays: `op.case.in0`, `in1`, ... and `op.case.out` (`out1`, ... where an operation has several results).
 Metadata `cases`: [{"op", "case", "inputs", "outputs", "params"}]. Booleans and f16 keep their types.
+Gradients: `op.case.seed` (`seed1`, ...), the gradient of each result, and `op.case.grad0`, `grad1`, ... of the inputs that have one.
 Cases named `view_*` store the plain input; `params.view` says how to make it non-contiguous first.
 """
 import json
@@ -11,16 +13,18 @@ import torch.nn.functional as F
 
 from golden import ROOT, save_file, versions
 
+torch.set_grad_enabled(True)
 GENERATOR = torch.Generator().manual_seed(2024)
-ARRAYS, CASES = {}, []
+SEEDS = torch.Generator().manual_seed(2025)  # apart, so that gradients leave the other arrays as they are
+ARRAYS, GRADIENTS, CASES = {}, {}, []
 
 
 def normal(*shape, scale=1.0):
-    return torch.randn(shape, generator=GENERATOR) * scale
+    return (torch.randn(shape, generator=GENERATOR) * scale).requires_grad_()
 
 
 def positive(*shape):
-    return torch.rand(shape, generator=GENERATOR) * 3 + 0.05
+    return (torch.rand(shape, generator=GENERATOR) * 3 + 0.05).requires_grad_()
 
 
 def integers(low, high, *shape):
@@ -30,10 +34,26 @@ def integers(low, high, *shape):
 def case(op, name, inputs, output, **params):
     outputs = output if isinstance(output, (tuple, list)) else [output]
     for index, tensor in enumerate(inputs):
-        ARRAYS[f"{op}.{name}.in{index}"] = tensor.contiguous().clone()
+        ARRAYS[f"{op}.{name}.in{index}"] = tensor.detach().contiguous().clone()
     for index, tensor in enumerate(outputs):
-        ARRAYS[f"{op}.{name}.out{index or ''}"] = tensor.contiguous().clone()
+        ARRAYS[f"{op}.{name}.out{index or ''}"] = tensor.detach().contiguous().clone()
+    gradients(f"{op}.{name}", inputs, outputs)
     CASES.append({"op": op, "case": name, "inputs": len(inputs), "outputs": len(outputs), "params": params})
+
+
+def gradients(label, inputs, outputs):
+    results = [(i, o) for i, o in enumerate(outputs) if o.requires_grad and o.dtype == torch.float32]
+    variables = [(i, x) for i, x in enumerate(inputs) if x.requires_grad and x.dtype == torch.float32]
+    if not results or not variables:
+        return
+    seeds = [torch.randn(o.shape, generator=SEEDS) for _, o in results]
+    found = torch.autograd.grad(sum((o * seed).sum() for (_, o), seed in zip(results, seeds)), [x for _, x in variables],
+                                allow_unused=True, retain_graph=True)
+    for (index, _), seed in zip(results, seeds):
+        GRADIENTS[f"{label}.seed{index or ''}"] = seed
+    for (index, _), gradient in zip(variables, found):
+        if gradient is not None:
+            GRADIENTS[f"{label}.grad{index}"] = gradient.contiguous().clone()
 
 
 BINARY = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "maximum": torch.maximum,
@@ -157,7 +177,7 @@ def norms():
         x, w, b = normal(*shape), normal(shape[1]), normal(shape[1])
         case("group_norm", name, [x, w, b], F.group_norm(x, groups, w, b, 1e-5), groups=groups, eps=1e-5)
     for name, shape in (("nchw", (2, 5, 3, 4)), ("nc", (4, 5))):
-        x, mean, var, w, b = normal(*shape), normal(5), positive(5), normal(5), normal(5)
+        x, mean, var, w, b = normal(*shape), normal(5).detach(), positive(5).detach(), normal(5), normal(5)
         case("batch_norm", name, [x, mean, var, w, b], F.batch_norm(x, mean, var, w, b, False, 0, 1e-5), eps=1e-5)
 
 
@@ -283,6 +303,10 @@ def main():
     target.mkdir(parents=True, exist_ok=True)
     save_file(ARRAYS, target / "operations.safetensors", {"cases": json.dumps(CASES), "versions": json.dumps(versions())})
     print(len(CASES), "cases", (target / "operations.safetensors").stat().st_size // 1024, "KB")
+    place = ROOT / "Tests" / "AutogradTests" / "golden"
+    place.mkdir(parents=True, exist_ok=True)
+    save_file(GRADIENTS, place / "gradients.safetensors", {"versions": json.dumps(versions())})
+    print(len(GRADIENTS), "arrays of gradients", (place / "gradients.safetensors").stat().st_size // 1024, "KB")
 
 
 if __name__ == "__main__":

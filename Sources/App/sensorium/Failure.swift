@@ -4,8 +4,10 @@ import Evaluation
 import Imaging
 import ModelKit
 import PictureLibrary
+import Pipelines
 import Tensors
 import Tokenizers
+import Training
 import VectorIndex
 
 /// What ends a command: a line for the user and the status of the program.
@@ -30,7 +32,10 @@ struct Failure: Error {
         case let error as CheckpointError: self.init(Self.status(of: error), error.description)
         case let error as RoleError: self.init(.unusable, error.description)
         case let error as IndexError: self.init(Self.status(of: error), error.description)
+        case let error as TrainingError: self.init(Self.status(of: error), error.description)
         case let error as Perplexity.Failure: self.init(.usage, error.description)
+        case let error as EvaluationError: self.init(.usage, error.description)
+        case let error as PromptError: self.init(.usage, error.description)
         case let error as TokenizerError: self.init(.unusable, error.description)
         case let error as TensorError: self.init(.unusable, error.description)
         default: return nil
@@ -48,6 +53,14 @@ struct Failure: Error {
 
     private static func status(of error: CheckpointError) -> ExitStatus {
         if case .unwritable = error { .notWritten } else { .unusable }
+    }
+
+    private static func status(of error: TrainingError) -> ExitStatus {
+        switch error {
+        case .recipe, .data: .usage
+        case .stopped: .interrupted
+        case .notFinite, .noGradient, .state: .unusable
+        }
     }
 
     private static func status(of error: IndexError) -> ExitStatus {

@@ -12,7 +12,7 @@ struct Sensorium: AsyncParsableCommand {
             what it looks like. Pictures are only read, never changed or moved.
 
             FIRST STEPS
-              sensorium models pull dinov2-small
+              sensorium models pull sensorium-clip-base
               sensorium index ~/Pictures
               sensorium search "a red bicycle"
               sensorium search --image bike.jpg
@@ -28,6 +28,7 @@ struct Sensorium: AsyncParsableCommand {
         subcommands: [
             IndexCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self, RemoveCommand.self,
             SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self,
+            TrainCommand.self,
             ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,
         ])

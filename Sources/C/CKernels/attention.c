@@ -3,11 +3,12 @@
 // over whole vectors of queries, and they are at once the panel that the values are multiplied with.
 #include <math.h>
 #include <string.h>
+#include "attention.h"
 #include "gemm.h"
 #include "scratch.h"
 
 // Keys of a block; heads with up to RESIDENT keys are laid out once for all their queries.
-enum { KEY_BLOCK = 512, RESIDENT = 2048, PAD = 16 };
+enum { KEY_BLOCK = 512, RESIDENT = 2048, PAD = ATTENTION_PAD };
 
 typedef struct {
     const float *q, *k, *v;
@@ -25,19 +26,29 @@ typedef struct {
     float *mixed;   // [value_width][queries]
 } workspace;
 
-static intptr_t visible_keys(const sn_attention_shape *s, intptr_t query) {
+intptr_t sn_visible_keys(const sn_attention_shape *s, intptr_t query) {
     if (!s->causal) return s->keys;
     intptr_t visible = query + 1 + s->keys - s->queries;
     return visible < 0 ? 0 : sn_least(visible, s->keys);
 }
 
-// Tiles of nearly equal height: rows of the left operand times one panel.
-static void multiply(const sn_kernel_table *f, intptr_t rows, intptr_t vectors, intptr_t k, const float *left, intptr_t stride,
-                     const float *panel, float *c, bool accumulate) {
-    intptr_t tiles = (rows + f->mr - 1) / f->mr, each = tiles ? (rows + tiles - 1) / tiles : 0, width = vectors * f->vw;
+void sn_panel_product(const sn_kernel_table *f, intptr_t rows, intptr_t vectors, intptr_t k, const float *left, intptr_t stride,
+                      const float *panel, float *c, intptr_t ldc, bool accumulate) {
+    intptr_t tiles = (rows + f->mr - 1) / f->mr, each = tiles ? (rows + tiles - 1) / tiles : 0;
     for (intptr_t i = 0; i < rows; i += each)
-        f->gemm_tile((int32_t)sn_least(each, rows - i), (int32_t)vectors, k, left + i * stride, stride, panel, c + i * width, width,
-                     accumulate);
+        f->gemm_tile((int32_t)sn_least(each, rows - i), (int32_t)vectors, k, left + i * stride, stride, panel, c + i * ldc, ldc, accumulate);
+}
+
+void sn_mask_scores(const sn_kernel_table *f, const sn_attention_shape *s, intptr_t batch, intptr_t head, intptr_t q0, intptr_t queries,
+                    intptr_t key0, intptr_t count, intptr_t width, float *scores) {
+    if (s->mask)
+        f->transpose(s->mask + batch * s->mask_batch + head * s->mask_head + q0 * s->mask_row + key0, s->mask_row, queries, count, scores,
+                     width, scores, width);
+    if (!s->causal) return;
+    for (intptr_t i = 0; i < queries; i++) {
+        intptr_t from = sn_visible_keys(s, q0 + i) - key0;
+        for (intptr_t j = from < 0 ? 0 : from; j < count; j++) scores[j * width + i] = -INFINITY;
+    }
 }
 
 static void lay_out(const attention_job *job, const float *k, const float *v, intptr_t first, intptr_t count, float *keys, float *values) {
@@ -45,20 +56,6 @@ static void lay_out(const attention_job *job, const float *k, const float *v, in
     for (intptr_t j = 0; j < count; j++)
         memcpy(keys + j * (s->width + PAD), k + (first + j) * s->k_row, (size_t)s->width * 4);
     job->f->transpose(v + first * s->v_row, s->v_row, count, s->value_width, NULL, 0, values, KEY_BLOCK + PAD);
-}
-
-// Adds the mask and hides what lies behind each query: scores[key][query] of keys from key0 on.
-static void mask_scores(const attention_job *job, intptr_t batch, intptr_t head, intptr_t q0, intptr_t queries, intptr_t key0,
-                        intptr_t count, intptr_t width, float *scores) {
-    const sn_attention_shape *s = job->s;
-    if (s->mask)
-        job->f->transpose(s->mask + batch * s->mask_batch + head * s->mask_head + q0 * s->mask_row + key0, s->mask_row, queries, count,
-                          scores, width, scores, width);
-    if (!s->causal) return;
-    for (intptr_t i = 0; i < queries; i++) {
-        intptr_t from = visible_keys(s, q0 + i) - key0;
-        for (intptr_t j = from < 0 ? 0 : from; j < count; j++) scores[j * width + i] = -INFINITY;
-    }
 }
 
 static void query_panel(const attention_job *job, intptr_t batch, intptr_t head, intptr_t panel, bool resident, const float *k,
@@ -72,16 +69,16 @@ static void query_panel(const attention_job *job, intptr_t batch, intptr_t head,
     f->transpose(job->q + batch * s->q_batch + head * s->q_head + q0 * s->q_row, s->q_row, queries, s->width, NULL, 0, w->query, width);
     f->scale_columns(w->query, s->width, width, factor);
     memset(w->mixed, 0, (size_t)(width * s->value_width) * 4);
-    intptr_t end = visible_keys(s, q0 + queries - 1), slot = 0;
+    intptr_t end = sn_visible_keys(s, q0 + queries - 1), slot = 0;
     for (intptr_t key0 = 0; key0 < end; key0 += KEY_BLOCK, slot += resident) {
         intptr_t count = sn_least(KEY_BLOCK, end - key0);
         float *keys = w->keys + slot * KEY_BLOCK * (s->width + PAD), *values = w->values + slot * s->value_width * (KEY_BLOCK + PAD);
         if (!resident) lay_out(job, k, v, key0, count, keys, values);
-        multiply(f, count, vectors, s->width, keys, s->width + PAD, w->query, w->scores, false);
-        mask_scores(job, batch, head, q0, queries, key0, count, width, w->scores);
+        sn_panel_product(f, count, vectors, s->width, keys, s->width + PAD, w->query, w->scores, width, false);
+        sn_mask_scores(f, s, batch, head, q0, queries, key0, count, width, w->scores);
         f->softmax_columns(w->scores, count, width, top, total, factor);
         if (key0) f->scale_columns(w->mixed, s->value_width, width, factor);
-        multiply(f, s->value_width, vectors, count, values, KEY_BLOCK + PAD, w->scores, w->mixed, key0 > 0);
+        sn_panel_product(f, s->value_width, vectors, count, values, KEY_BLOCK + PAD, w->scores, w->mixed, width, key0 > 0);
     }
     for (intptr_t i = 0; i < width; i++) factor[i] = total[i] > 0 ? 1.0f / total[i] : 0.0f;
     f->scale_columns(w->mixed, s->value_width, width, factor);
@@ -131,7 +128,7 @@ static void few_queries(const attention_job *job, intptr_t batch, intptr_t sourc
     f->gemm_dots((int32_t)s->keys, (int32_t)set.lines, s->width, k, s->k_row, q, set.line_stride, scores, s->keys);
     for (intptr_t t = 0; t < set.lines; t++) {
         bool heads = s->queries == 1;
-        intptr_t head = set.first_head + (heads ? t : 0), query = set.query + (heads ? 0 : t), visible = visible_keys(s, query);
+        intptr_t head = set.first_head + (heads ? t : 0), query = set.query + (heads ? 0 : t), visible = sn_visible_keys(s, query);
         float *row = scores + t * s->keys, scale = s->scale;
         if (s->mask) {
             f->binary(SN_MUL, row, 1, &scale, 0, row, visible);

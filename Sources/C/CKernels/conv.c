@@ -1,6 +1,7 @@
 // Convolution as GEMM without an im2col copy of the picture: the columns of a block of output pixels are gathered straight
 // into packed panels, multiplied and forgotten.
 #include <string.h>
+#include "conv.h"
 #include "depthwise.h"
 #include "gemm.h"
 #include "scratch.h"
@@ -14,8 +15,7 @@ typedef struct {
     const sn_kernel_table *f;
 } conv_job;
 
-// One row of panels: input value of (channel, ky, kx) under `count` output pixels from `first` on.
-static void gather(const sn_conv_shape *s, const float *plane, intptr_t ky, intptr_t kx, intptr_t first, intptr_t count, float *to) {
+void sn_conv_gather(const sn_conv_shape *s, const float *plane, intptr_t ky, intptr_t kx, intptr_t first, intptr_t count, float *to) {
     intptr_t oy = first / s->out_width, ox = first % s->out_width;
     for (intptr_t i = 0; i < count;) {
         intptr_t run = s->out_width - ox < count - i ? s->out_width - ox : count - i;
@@ -55,7 +55,7 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
             for (intptr_t c = 0; c < in_each; c++)
                 for (intptr_t ky = 0; ky < s->kernel_height; ky++)
                     for (intptr_t kx = 0; kx < s->kernel_width; kx++, to += width)
-                        gather(s, input + c * s->in_height * s->in_width, ky, kx, first + j, columns, to);
+                        sn_conv_gather(s, input + c * s->in_height * s->in_width, ky, kx, first + j, columns, to);
         }
         sn_left left = {job->weight + group * out_each * k, out_each, k, k, 1, SN_WEIGHT_F32};
         for (intptr_t o = 0; o < out_each; o += GEMM_GROUP) {

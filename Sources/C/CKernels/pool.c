@@ -1,5 +1,5 @@
 // Pooling row by row: every tap passes over the output row it reaches, so that the inner loop has no tests.
-#include "sensorium_kernels.h"
+#include "pool.h"
 
 typedef struct {
     const float *x;
@@ -52,9 +52,7 @@ static void max_range(void *context, intptr_t start, intptr_t end) {
     }
 }
 
-// Places that a window along one axis covers, of the picture alone or with its padding. A window that ceil lets stick out is cut
-// at the padded border.
-static intptr_t covered(intptr_t start, intptr_t kernel, intptr_t dilation, intptr_t size, intptr_t after, int count_padding) {
+intptr_t sn_pool_covered(intptr_t start, intptr_t kernel, intptr_t dilation, intptr_t size, intptr_t after, int count_padding) {
     if (count_padding) return (start + kernel < size + after ? start + kernel : size + after) - start;
     intptr_t inside = 0;
     for (intptr_t k = 0; k < kernel; k++) {
@@ -72,10 +70,10 @@ static void mean_range(void *context, intptr_t start, intptr_t end) {
         float *out = job->y + line * s->out_width;
         for (intptr_t i = 0; i < s->out_width; i++) out[i] = 0;
         pool_row(s, plane_of(job, line), oy, sum_tap, out);
-        intptr_t rows = covered(
+        intptr_t rows = sn_pool_covered(
             oy * s->stride_height - s->pad_top, s->kernel_height, s->dilation_height, s->in_height, job->pad_bottom, job->count_padding);
         for (intptr_t i = 0; i < s->out_width; i++) {
-            intptr_t columns = covered(
+            intptr_t columns = sn_pool_covered(
                 i * s->stride_width - s->pad_left, s->kernel_width, s->dilation_width, s->in_width, job->pad_right, job->count_padding);
             out[i] /= (float)(rows * columns);
         }

@@ -16,7 +16,8 @@
 #include "quant_kernels.h"
 #include "scratch.h"
 
-enum { BLOCK_ROWS = 48, BLOCK_TOKENS = 288, MAX_GROUPS = QUANT_CHUNK_BYTES / 16 };
+// Up to MOST_TAIL tokens beyond whole vectors go by dot products: one more vector would cost as much as sixteen tokens.
+enum { BLOCK_ROWS = 48, BLOCK_TOKENS = 288, MAX_GROUPS = QUANT_CHUNK_BYTES / 16, MOST_TAIL = 4 };
 
 quant_shape quant_shape_of(sn_weight_format format) {
     if (format <= SN_WEIGHT_BF16) return (quant_shape){0, false};
@@ -38,6 +39,9 @@ typedef struct {
     uint8_t *bytes;
     float *scale, *term;
     intptr_t token_block, row_blocks;
+    // tokens behind the m that fill vectors: too few for one more
+    const uint8_t *tail_x;
+    intptr_t tail_bytes, tail;
 } linear_job;
 
 // Tokens of the panel that starts at token t: two vectors, but one at the end.
@@ -115,6 +119,23 @@ static void finish_row(const linear_job *job, float *sums, intptr_t row, intptr_
     if (e->activation >= 0) f->unary((sn_unary)e->activation, sums, sums, tokens);
 }
 
+static void finish_columns(const sn_epilogue *e, float *y, intptr_t token, intptr_t column, intptr_t n) {
+    const sn_kernel_table *f = sn_kernels();
+    if (e->alpha != 1.0f) f->binary(SN_MUL, y, 1, &e->alpha, 0, y, n);
+    if (e->bias) f->binary(SN_ADD, y, 1, e->bias + column, 1, y, n);
+    if (e->scale) f->binary(SN_MUL, y, 1, e->scale + column, 1, y, n);
+    if (e->activation >= 0) f->unary((sn_unary)e->activation, y, y, n);
+    if (e->residual) f->binary(SN_ADD, y, 1, e->residual + token * e->residual_stride + column, 1, y, n);
+}
+
+// The rows are in the cache still when the last tokens meet them.
+static void multiply_tail(const linear_job *job, intptr_t row, intptr_t rows) {
+    quant_dots_job dots = {job->w, job->tail_x, job->tail_bytes, job->tail, job->y + job->m * job->y_row, job->y_row};
+    job->kernels->dots(&dots, row, row + rows);
+    for (intptr_t t = 0; job->epilogue && t < job->tail; t++)
+        finish_columns(job->epilogue, dots.y + t * job->y_row + row, job->m + t, row, rows);
+}
+
 static void multiply_block(const linear_job *job, block_scratch *s, intptr_t row0, intptr_t t0) {
     intptr_t rows = sn_least(BLOCK_ROWS, job->w->n - row0), chunk = QUANT_CHUNK_BYTES / job->element_bytes;
     intptr_t tokens = sn_least(job->token_block, job->m - t0), end = sn_least(t0 + job->token_block, job->tokens);
@@ -127,6 +148,7 @@ static void multiply_block(const linear_job *job, block_scratch *s, intptr_t row
     const float *residual = e && e->residual ? e->residual + t0 * e->residual_stride + row0 : NULL;
     sn_kernels()->transpose(s->sums, BLOCK_TOKENS, rows, tokens, residual, residual ? e->residual_stride : 0,
                             job->y + t0 * job->y_row + row0, job->y_row);
+    if (job->tail && t0 + tokens == job->m) multiply_tail(job, row0, rows);
 }
 
 static void multiply_blocks(void *context, intptr_t start, intptr_t end) {
@@ -144,20 +166,28 @@ static intptr_t token_block_of(const linear_job *job) {
 
 static void multiply_panels(linear_job *job) {
     intptr_t lanes = job->kernels->lanes, k = job->w->k;
+    job->tail_bytes = job->kernels->dots_bytes ? job->kernels->dots_bytes(job->w->format, k) : 0;
+    job->tail = job->tail_bytes && job->m % lanes <= MOST_TAIL ? job->m % lanes : 0;
+    job->m -= job->tail;
     job->tokens = (job->m + lanes - 1) / lanes * lanes;
     job->padded_k = (k + QUANT_PIECE - 1) / QUANT_PIECE * QUANT_PIECE;
     job->element_bytes = job->shape.group ? 1 : 4;
     job->groups = job->shape.group ? job->padded_k / job->shape.group : 0;
     intptr_t scales = job->tokens * job->groups * 4, size = job->tokens * job->padded_k * job->element_bytes;
-    job->bytes = sn_pool_allocate(size + 2 * scales + 64);
+    intptr_t all = size + 2 * scales + job->tail * job->tail_bytes + 64;
+    job->bytes = sn_pool_allocate(all);
     job->scale = (float *)(void *)(job->bytes + size);
     job->term = (float *)(void *)(job->bytes + size + scales);
+    uint8_t *tail = job->bytes + size + 2 * scales;
+    job->tail_x = tail;
+    for (intptr_t t = 0; t < job->tail; t++)
+        job->kernels->dots_prepare(job->w->format, job->x + (job->m + t) * job->x_row, k, tail + t * job->tail_bytes);
     sn_parallel_for(job->tokens / lanes, 1 + 32768 / (lanes * k + 1), pack_vectors, job);
     job->token_block = token_block_of(job);
     job->row_blocks = (job->w->n + BLOCK_ROWS - 1) / BLOCK_ROWS;
     intptr_t token_blocks = (job->m + job->token_block - 1) / job->token_block;
     sn_parallel_for(job->row_blocks * token_blocks, 1, multiply_blocks, job);
-    sn_pool_release(job->bytes, size + 2 * scales + 64);
+    sn_pool_release(job->bytes, all);
 }
 
 // ---- few tokens
@@ -165,15 +195,6 @@ static void multiply_panels(linear_job *job) {
 enum { MOST_DOTS = 12 };
 
 typedef struct { quant_dots_job dots; const quant_table *kernels; const sn_epilogue *epilogue; } dots_context;
-
-static void finish_columns(const sn_epilogue *e, float *y, intptr_t token, intptr_t column, intptr_t n) {
-    const sn_kernel_table *f = sn_kernels();
-    if (e->alpha != 1.0f) f->binary(SN_MUL, y, 1, &e->alpha, 0, y, n);
-    if (e->bias) f->binary(SN_ADD, y, 1, e->bias + column, 1, y, n);
-    if (e->scale) f->binary(SN_MUL, y, 1, e->scale + column, 1, y, n);
-    if (e->activation >= 0) f->unary((sn_unary)e->activation, y, y, n);
-    if (e->residual) f->binary(SN_ADD, y, 1, e->residual + token * e->residual_stride + column, 1, y, n);
-}
 
 static void dot_rows(void *context, intptr_t start, intptr_t end) {
     const dots_context *c = context;

@@ -1,5 +1,5 @@
 /// A name with stars: `*` is one or more bytes without a dot, `**` one or more of any.
-struct NamePattern: Sendable {
+package struct NamePattern: Sendable {
     private enum Piece: Sendable, Equatable {
         case text([UInt8])
         case star(dots: Bool)
@@ -7,7 +7,7 @@ struct NamePattern: Sendable {
 
     private let pieces: [Piece]
 
-    init(_ pattern: String) {
+    package init(_ pattern: String) {
         var pieces: [Piece] = []
         var text: [UInt8] = []
         let bytes = Array(pattern.utf8)
@@ -29,7 +29,7 @@ struct NamePattern: Sendable {
     }
 
     /// What the stars stand for, nil when the name doesn't match as a whole. The shortest match of each star is tried first.
-    func match(_ name: String) -> [String]? {
+    package func match(_ name: String) -> [String]? {
         if pieces.count == 1, case let .text(text) = pieces[0] { return name.utf8.elementsEqual(text) ? [] : nil }
         let bytes = Array(name.utf8)
         var stars: [Range<Int>] = []

@@ -73,7 +73,11 @@ public struct RotaryEmbedding: Sendable {
                 operation: "rotary embedding", shapes: [x.shape, angles.shape],
                 expected: "[batch, tokens, heads, at least \(2 * pairs)] and [tokens, 2, \(pairs)]")
         }
-        let (tokens, heads, width) = (x.dim(1), x.dim(2), x.dim(3))
+        return turned(x, angles).recorded(inputs: [x], .custom { [turned($0, angles, back: true)] })
+    }
+
+    private func turned(_ x: Tensor, _ angles: Tensor, back: Bool = false) -> Tensor {
+        let pairs = frequencies.count, (tokens, heads, width) = (x.dim(1), x.dim(2), x.dim(3)), sign: Float = back ? -1 : 1
         return x.asType(.f32).withElements(Float.self) { source in
             angles.withElements(Float.self) { table in
                 Tensor.makeFloats(x.shape) { out in
@@ -86,7 +90,7 @@ public struct RotaryEmbedding: Sendable {
                             let cosines = turn.floats + token % tokens * 2 * pairs
                             for head in 0..<heads {
                                 let place = (token * heads + head) * width
-                                turnHead(input.floats + place, cosines, output.floats + place, width)
+                                turnHead(input.floats + place, cosines, sign, output.floats + place, width)
                             }
                         }
                     }
@@ -96,20 +100,22 @@ public struct RotaryEmbedding: Sendable {
     }
 
     @inline(__always)
-    private func turnHead(_ x: UnsafePointer<Float>, _ cosines: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ width: Int) {
+    private func turnHead(
+        _ x: UnsafePointer<Float>, _ cosines: UnsafePointer<Float>, _ sign: Float, _ y: UnsafeMutablePointer<Float>, _ width: Int
+    ) {
         let pairs = frequencies.count, sines = cosines + pairs
         switch pairing {
         case .halves:
             for i in 0..<pairs {
-                let (a, b) = (x[i], x[i + pairs])
-                y[i] = a * cosines[i] - b * sines[i]
-                y[i + pairs] = b * cosines[i] + a * sines[i]
+                let (a, b, sine) = (x[i], x[i + pairs], sign * sines[i])
+                y[i] = a * cosines[i] - b * sine
+                y[i + pairs] = b * cosines[i] + a * sine
             }
         case .neighbours:
             for i in 0..<pairs {
-                let (a, b) = (x[2 * i], x[2 * i + 1])
-                y[2 * i] = a * cosines[i] - b * sines[i]
-                y[2 * i + 1] = b * cosines[i] + a * sines[i]
+                let (a, b, sine) = (x[2 * i], x[2 * i + 1], sign * sines[i])
+                y[2 * i] = a * cosines[i] - b * sine
+                y[2 * i + 1] = b * cosines[i] + a * sine
             }
         }
         for i in 2 * pairs..<width { y[i] = x[i] }

@@ -77,7 +77,10 @@ public struct TransformerBlock: Sendable {
     /// `[batch, tokens, width]`
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, causal: Bool = false) throws(TensorError) -> Tensor {
         try apply(x) { (inner, residual) throws(TensorError) in
-            try attention(inner, mask: mask, causal: causal, scale: firstScale, residual: residual)
+            guard TrainingNoise.current?.drops == true else {
+                return try attention(inner, mask: mask, causal: causal, scale: firstScale, residual: residual)
+            }
+            return try attention(inner, mask: mask, causal: causal, scale: firstScale).dropout() + residual
         }
     }
 
@@ -85,7 +88,10 @@ public struct TransformerBlock: Sendable {
     public func callAsFunction(selected: Tensor, of x: Tensor, mask: Tensor?) throws(TensorError) -> Tensor {
         let all = try config.norm == .before ? firstNorm(x) : x
         return try apply(selected) { (inner, residual) throws(TensorError) in
-            try attention(selected: inner, of: all, mask: mask, scale: firstScale, residual: residual)
+            guard TrainingNoise.current?.drops == true else {
+                return try attention(selected: inner, of: all, mask: mask, scale: firstScale, residual: residual)
+            }
+            return try attention(selected: inner, of: all, mask: mask, scale: firstScale).dropout() + residual
         }
     }
 
@@ -93,10 +99,16 @@ public struct TransformerBlock: Sendable {
     private func apply(_ x: Tensor, _ mix: (Tensor, Tensor) throws(TensorError) -> Tensor) throws(TensorError) -> Tensor {
         if config.norm == .after {
             let y = try firstNorm(mix(x, x))
-            return try secondNorm(down(up(y, activation: config.activation), residual: y))
+            return try secondNorm(lowered(up(y, activation: config.activation), y))
         }
         let y = try mix(firstNorm(x), x)
-        return try down(feedForward(secondNorm(y)), scale: secondScale, residual: y)
+        return try lowered(feedForward(secondNorm(y)), y)
+    }
+
+    /// The end of the feed-forward branch, and what it is added to.
+    private func lowered(_ inner: Tensor, _ residual: Tensor) throws(TensorError) -> Tensor {
+        guard TrainingNoise.current?.drops == true else { return try down(inner, scale: secondScale, residual: residual) }
+        return try down(inner, scale: secondScale).dropout() + residual
     }
 
     private func feedForward(_ x: Tensor) throws(TensorError) -> Tensor {

@@ -59,6 +59,8 @@ public struct StoredRows: Sendable {
     public let byteOffset: Int
     /// One factor for each row, of int8 only.
     private let scales: Tensor?
+    /// The matrix as a variable, where these are its rows.
+    package let variable: Tensor?
 
     /// Throws when the rows are no whole number of blocks or reach beyond the storage.
     public init(_ storage: Storage, byteOffset: Int, format: WeightFormat, rows: Int, columns: Int) throws(TensorError) {
@@ -70,7 +72,7 @@ public struct StoredRows: Sendable {
             end <= storage.byteCount
         else { throw .tooLarge(operation: "rows of \(format)", shape: [rows, columns]) }
         (self.format, self.rows, self.columns, self.rowBytes) = (format, rows, columns, rowBytes)
-        (self.storage, self.byteOffset, scales) = (storage, byteOffset, nil)
+        (self.storage, self.byteOffset, scales, variable) = (storage, byteOffset, nil, nil)
     }
 
     /// A matrix `[rows, columns]` of f32, f16 or bf16 where it lies; other types become f32.
@@ -80,9 +82,13 @@ public struct StoredRows: Sendable {
         format = plain.dtype == .f32 ? .f32 : plain.dtype == .f16 ? .f16 : .bf16
         (rows, columns, rowBytes) = (plain.shape[0], plain.shape[1], plain.shape[1] * plain.dtype.size)
         (storage, byteOffset, scales) = (plain.storage, plain.offset * plain.dtype.size, nil)
+        variable = matrix.trace == nil ? nil : plain
     }
 
-    private init(format: WeightFormat, rows: Int, columns: Int, storage: Storage, byteOffset: Int = 0, scales: Tensor?) {
+    private init(
+        format: WeightFormat, rows: Int, columns: Int, storage: Storage, byteOffset: Int = 0, scales: Tensor?, variable: Tensor? = nil
+    ) {
+        self.variable = variable
         (self.format, self.rows, self.columns, rowBytes) = (format, rows, columns, format.rowBytes(columns) ?? 0)
         (self.storage, self.byteOffset, self.scales) = (storage, byteOffset, scales)
     }
@@ -90,6 +96,7 @@ public struct StoredRows: Sendable {
     /// The same values rounded to another format, or to the nearest that fits the columns.
     public func converted(to wanted: WeightFormat) -> StoredRows {
         let target = wanted.fitting(columns: columns)
+        precondition(variable == nil || target == format, "a variable is trained in f32")
         guard target != format, rows * columns > 0 else { return self }
         let values = floats(), room = Storage(byteCount: rows * (target.rowBytes(columns) ?? 0))
         func fill(_ scales: UnsafeMutablePointer<Float>?) {
@@ -105,7 +112,14 @@ public struct StoredRows: Sendable {
         precondition(range.lowerBound >= 0 && range.upperBound <= rows, "rows \(range) of \(rows)")
         return StoredRows(
             format: format, rows: range.count, columns: columns, storage: storage, byteOffset: byteOffset + range.lowerBound * rowBytes,
-            scales: scales.map { (try? $0.sliced(0, range)) ?? $0 })
+            scales: scales.map { (try? $0.sliced(0, range)) ?? $0 }, variable: variable.flatMap { try? $0.sliced(0, range) })
+    }
+
+    /// The same rows without their history.
+    var constant: StoredRows {
+        variable == nil
+            ? self
+            : StoredRows(format: format, rows: rows, columns: columns, storage: storage, byteOffset: byteOffset, scales: scales)
     }
 
     /// What the kernels see. The rows must be kept alive while it is used.
@@ -127,11 +141,18 @@ public struct StoredRows: Sendable {
         }
     }
 
+    /// All rows as f32, without a copy where they are stored so.
+    package func values() -> Tensor {
+        guard format == .f32, rowBytes == columns * 4, byteOffset % 4 == 0 else { return floats() }
+        return Tensor(storage: storage, offset: byteOffset / 4, shape: [rows, columns], dtype: .f32)
+    }
+
     /// Some rows as f32, by whole numbers of any shape: `[..., columns]`. Throws for one that isn't there.
     public func gathered(_ indices: Tensor) throws(TensorError) -> Tensor {
         guard !indices.dtype.isFloatingPoint, indices.dtype != .bool else {
             throw .dtype(operation: "gather rows", found: indices.dtype, expected: "whole numbers")
         }
+        if let variable { return try variable.gathered(indices) }
         let wanted = indices.ints()
         for row in wanted where row < 0 || row >= rows { throw .index(operation: "gather rows", value: row, bound: rows) }
         return Tensor.makeFloats(indices.shape + [columns]) { out in

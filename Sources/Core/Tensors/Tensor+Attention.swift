@@ -20,6 +20,7 @@ extension Tensor {
                 operation: "attention", shapes: [queries.shape, keys.shape, values.shape],
                 expected: "[batch, heads, n, width], [batch, keyHeads, m, width], [batch, keyHeads, m, valueWidth]")
         }
+        if let mask, mask.trace != nil, Trace.isRecording { return try scored(queries, keys, values, scale, mask, causal) }
         let (q, k, v) = (queries.rowsAdjacent(), keys.rowsAdjacent(), values.rowsAdjacent())
         let batch = q.shape[0], heads = q.shape[1], n = q.shape[2], m = k.shape[2], valueWidth = v.shape[3]
         let additive = try mask.map { (mask: Tensor) throws(TensorError) in try mask.additiveMask(to: [batch, heads, n, m]) }
@@ -38,7 +39,29 @@ extension Tensor {
                 (shape.mask_batch, shape.mask_head, shape.mask_row) = (additive.strides[0], additive.strides[1], additive.strides[2])
             }
             withExtendedLifetime(additive) { sn_attention(q.floatPointer, k.floatPointer, v.floatPointer, out, &shape) }
+        }.recorded(
+            queries, keys, values,
+            .attention(
+                queries: q.detached(), keys: k.detached(), values: v.detached(), scale: scale ?? 1 / Float(q.shape[3]).squareRoot(),
+                mask: additive?.detached(), causal: causal))
+    }
+
+    /// The same with a matrix of scores, for masks that are learnt.
+    private static func scored(
+        _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ scale: Float?, _ mask: Tensor, _ causal: Bool
+    ) throws(TensorError) -> Tensor {
+        let (batch, heads, shared) = (queries.shape[0], queries.shape[1], keys.shape[1]), (n, m) = (queries.shape[2], keys.shape[2])
+        func repeated(_ x: Tensor) throws(TensorError) -> Tensor {  // [batch, heads, m, width]
+            let wide = try x.expandedDim(2).broadcast(to: [batch, shared, heads / shared, m, x.shape[3]])
+            return try wide.reshaped([batch, heads, m, x.shape[3]])
         }
+        var scores = try queries.matmul(repeated(keys).transposed()).scaled(by: scale ?? 1 / Float(queries.shape[3]).squareRoot()) + mask
+        if causal {
+            let ahead = try Tensor.full([n, m], -.infinity).selecting(
+                where: Tensor.ones([n, m]).upperTriangle(1 + m - n).asType(.bool), else: Tensor.zeros([n, m]))
+            scores = try scores + ahead
+        }
+        return try scores.softmax().matmul(repeated(values)).permuted([0, 2, 1, 3])
     }
 
     /// f32 with adjacent elements along the last axis.

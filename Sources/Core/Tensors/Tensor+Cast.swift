@@ -6,8 +6,12 @@ extension Tensor {
     public func asType(_ target: DType) -> Tensor {
         if target == dtype { return self }
         let source = contiguous()
-        if target == .f32 { return source.toFloats() }
-        if dtype.isFloatingPoint { return source.toFloats().fromFloats(target) }
+        // Gradients are f32 whatever the type of the value.
+        if target == .f32 { return source.toFloats().sharing(self) }
+        if dtype.isFloatingPoint {
+            let result = source.toFloats().fromFloats(target)
+            return target.isFloatingPoint ? result.sharing(self) : result
+        }
         if target.isFloatingPoint { return source.toFloats().fromFloats(target) }
         return source.integersAs(target)
     }

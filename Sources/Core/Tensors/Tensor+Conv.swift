@@ -3,7 +3,7 @@ import CKernels
 /// The geometry of a 2-d window: sizes as (vertical, horizontal), pixels.
 public struct Window: Sendable, Hashable {
     public var stride: (Int, Int) { (strideY, strideX) }
-    var strideY, strideX, dilationY, dilationX, top, left, bottom, right: Int
+    package var strideY, strideX, dilationY, dilationX, top, left, bottom, right: Int
 
     public init(stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1)) {
         (strideY, strideX) = stride
@@ -43,10 +43,10 @@ public struct Window: Sendable, Hashable {
         return (h, w)
     }
 
-    /// What the kernels want to know of a window over `x` `[batch, channels, h, w]`.
-    fileprivate func shape(of x: Tensor, kernel: (Int, Int), channels: Int, output: (Int, Int), groups: Int = 1) -> sn_conv_shape {
+    /// What the kernels want to know of a window over a tensor of shape `x`, `[batch, channels, h, w]`.
+    package func shape(of x: [Int], kernel: (Int, Int), channels: Int, output: (Int, Int), groups: Int = 1) -> sn_conv_shape {
         var s = sn_conv_shape()
-        (s.batch, s.in_channels, s.in_height, s.in_width) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
+        (s.batch, s.in_channels, s.in_height, s.in_width) = (x[0], x[1], x[2], x[3])
         (s.out_channels, s.kernel_height, s.kernel_width, s.groups) = (channels, kernel.0, kernel.1, groups)
         (s.out_height, s.out_width) = output
         (s.stride_height, s.stride_width, s.pad_top, s.pad_left) = (strideY, strideX, top, left)
@@ -77,18 +77,33 @@ extension Tensor {
         if let residual, residual.shape != target {
             throw .shape(operation: "conv2d residual", shapes: [residual.shape], expected: "\(target)")
         }
+        if trace != nil || weight.trace != nil || bias?.trace != nil || residual?.trace != nil, Trace.isRecording {
+            return try recordedConvolution(weight, bias, residual, window, groups, activation)
+        }
         let x = asType(.f32).contiguous(), w = weight.asType(.f32).contiguous(), b = bias?.asType(.f32).contiguous()
         let r = residual?.asType(.f32).contiguous()
-        var s = window.shape(of: self, kernel: kernel, channels: weight.shape[0], output: (height, width), groups: groups)
+        var s = window.shape(of: shape, kernel: kernel, channels: weight.shape[0], output: (height, width), groups: groups)
         let code = activation.map { Int32(bitPattern: $0.kernel.rawValue) } ?? -1
         return Tensor.makeFloats(target) { out in
             withExtendedLifetime((b, r)) { sn_conv2d(x.floatPointer, w.floatPointer, b?.floatPointer, r?.floatPointer, code, out, &s) }
         }
     }
 
+    /// The same step by step, each noted for the way back.
+    private func recordedConvolution(
+        _ weight: Tensor, _ bias: Tensor?, _ residual: Tensor?, _ window: Window, _ groups: Int, _ activation: Activation?
+    ) throws(TensorError) -> Tensor {
+        let x = asType(.f32).contiguous().detached(), w = weight.asType(.f32).contiguous().detached()
+        var result = try x.conv2d(weight: w, bias: bias?.detached(), window: window, groups: groups)
+            .recorded(self, weight, bias, .conv2d(x: x, weight: w, window, groups: groups))
+        if let residual { result = try result + residual }
+        return activation.map { result.activated($0) } ?? result
+    }
+
     /// The largest value under each window; padding never wins.
     public func maxPool2d(kernel: (Int, Int), window: Window, ceil: Bool = false) throws(TensorError) -> Tensor {
         try pooled(kernel, window, ceil, "maxPool2d") { x, out, shape in sn_max_pool2d(x, out, &shape) }
+            .recorded(self, .maxPool(x: asType(.f32).contiguous().detached(), kernel: kernel, window))
     }
 
     /// The mean under each window. `countPadding` divides by the whole window, as the reference does by default.
@@ -97,7 +112,7 @@ extension Tensor {
     ) throws(TensorError) -> Tensor {
         try pooled(kernel, window, ceil, "averagePool2d") { x, out, shape in
             sn_mean_pool2d(x, out, &shape, window.bottom, window.right, countPadding ? 1 : 0)
-        }
+        }.recorded(self, .averagePool(kernel: kernel, window, countPadding: countPadding))
     }
 
     private func pooled(
@@ -107,7 +122,7 @@ extension Tensor {
         guard rank == 4 else { throw .shape(operation: operation, shapes: [shape], expected: "[batch, channels, h, w]") }
         let (height, width) = try window.output(shape[2], shape[3], kernel: kernel, ceil: ceil, operation)
         let x = asType(.f32).contiguous()
-        var s = window.shape(of: x, kernel: kernel, channels: shape[1], output: (height, width))
+        var s = window.shape(of: x.shape, kernel: kernel, channels: shape[1], output: (height, width))
         return Tensor.makeFloats([shape[0], shape[1], height, width]) { run(x.floatPointer, $0, &s) }
     }
 }

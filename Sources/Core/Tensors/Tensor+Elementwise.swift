@@ -5,6 +5,7 @@ extension Tensor {
     func unary(_ operation: sn_unary) -> Tensor {
         let source = asType(.f32).contiguous()
         return Tensor.makeFloats(shape) { sn_unary_all(operation, source.floatPointer, $0, source.count) }
+            .recorded(self, .unary(operation, x: source.detached()))
     }
 
     public func negated() -> Tensor { unary(SN_NEGATE) }
@@ -25,10 +26,13 @@ extension Tensor {
     public func rounded() -> Tensor { unary(SN_ROUND) }
 
     /// `operation` over both shapes broadcast together.
-    func binary(_ operation: sn_binary, _ other: Tensor, _ name: String) throws(TensorError) -> Tensor {
+    private func binary(
+        _ operation: sn_binary, _ other: Tensor, _ name: String, _ recording: (Tensor, Tensor) -> Operation
+    ) throws(TensorError) -> Tensor {
         let target = try Tensor.broadcastShape(shape, other.shape, name)
-        let a = try asType(.f32).broadcast(to: target), b = try other.asType(.f32).broadcast(to: target)
+        let a = try detached().asType(.f32).broadcast(to: target), b = try other.detached().asType(.f32).broadcast(to: target)
         return Tensor.makeFloats(target) { Tensor.binaryLoop(operation, a, b, target, $0) }
+            .recorded(self, other, recording(detached(), other.detached()))
     }
 
     private static func binaryLoop(_ operation: sn_binary, _ a: Tensor, _ b: Tensor, _ shape: [Int], _ out: UnsafeMutablePointer<Float>) {
@@ -79,14 +83,18 @@ extension Tensor {
         }
     }
 
-    public func adding(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_ADD, other, "add") }
-    public func subtracting(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_SUB, other, "subtract") }
-    public func multiplied(by other: Tensor) throws(TensorError) -> Tensor { try binary(SN_MUL, other, "multiply") }
-    public func divided(by other: Tensor) throws(TensorError) -> Tensor { try binary(SN_DIV, other, "divide") }
+    public func adding(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_ADD, other, "add") { _, _ in .add } }
+    public func subtracting(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_SUB, other, "subtract") { _, _ in .subtract } }
+    public func multiplied(by other: Tensor) throws(TensorError) -> Tensor { try binary(SN_MUL, other, "multiply") { .multiply($0, $1) } }
+    public func divided(by other: Tensor) throws(TensorError) -> Tensor { try binary(SN_DIV, other, "divide") { .divide($0, $1) } }
     /// NaN on either side gives NaN.
-    public func maximum(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_MAX, other, "maximum") }
-    public func minimum(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_MIN, other, "minimum") }
-    public func power(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_POW, other, "power") }
+    public func maximum(_ other: Tensor) throws(TensorError) -> Tensor {
+        try binary(SN_MAX, other, "maximum") { .extremum($0, $1, largest: true) }
+    }
+    public func minimum(_ other: Tensor) throws(TensorError) -> Tensor {
+        try binary(SN_MIN, other, "minimum") { .extremum($0, $1, largest: false) }
+    }
+    public func power(_ other: Tensor) throws(TensorError) -> Tensor { try binary(SN_POW, other, "power") { .power($0, $1) } }
 
     private func scalarBinary(_ operation: sn_binary, _ value: Float) -> Tensor {
         let source = asType(.f32).contiguous(), number = value
@@ -101,23 +109,29 @@ extension Tensor {
         }
     }
 
-    public func adding(_ value: Float) -> Tensor { scalarBinary(SN_ADD, value) }
-    public func scaled(by value: Float) -> Tensor { scalarBinary(SN_MUL, value) }
-    public func maximum(_ value: Float) -> Tensor { scalarBinary(SN_MAX, value) }
-    public func minimum(_ value: Float) -> Tensor { scalarBinary(SN_MIN, value) }
-    public func power(_ value: Float) -> Tensor { scalarBinary(SN_POW, value) }
+    /// A shifted value has the same gradient.
+    public func adding(_ value: Float) -> Tensor { scalarBinary(SN_ADD, value).sharing(self) }
+    public func scaled(by value: Float) -> Tensor { scalarBinary(SN_MUL, value).recorded(self, .scale(value)) }
+    public func maximum(_ value: Float) -> Tensor {
+        scalarBinary(SN_MAX, value).recorded(self, .bound(value, x: detached(), largest: true))
+    }
+    public func minimum(_ value: Float) -> Tensor {
+        scalarBinary(SN_MIN, value).recorded(self, .bound(value, x: detached(), largest: false))
+    }
+    public func power(_ value: Float) -> Tensor { scalarBinary(SN_POW, value).recorded(self, .powerOf(value, x: detached())) }
     public func clamped(_ range: ClosedRange<Float>) -> Tensor { maximum(range.lowerBound).minimum(range.upperBound) }
 
     /// Elements of `self` where `condition` (bool, broadcast) holds, of `other` elsewhere.
     public func selecting(where condition: Tensor, else other: Tensor) throws(TensorError) -> Tensor {
         let pair = try Tensor.broadcastShape(shape, other.shape, "where")
         let target = try Tensor.broadcastShape(pair, condition.shape, "where")
-        let a = try asType(.f32).broadcast(to: target).contiguous(), b = try other.asType(.f32).broadcast(to: target).contiguous()
+        let a = try detached().asType(.f32).broadcast(to: target).contiguous()
+        let b = try other.detached().asType(.f32).broadcast(to: target).contiguous()
         let mask = try condition.asType(.bool).broadcast(to: target).contiguous()
         let flags = mask.elements(UInt8.self)
         return Tensor.makeFloats(target) { out in
             for i in 0..<a.count { out[i] = flags[i] != 0 ? a.floatPointer[i] : b.floatPointer[i] }
-        }
+        }.recorded(self, other, .select(condition: mask))
     }
 
     /// An element-wise test of both operands as f32; gives bool.

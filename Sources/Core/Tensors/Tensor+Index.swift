@@ -26,7 +26,7 @@ extension Tensor {
                         .copyMemory(from: from + (block * length + row) * inner * size, byteCount: inner * size)
                 }
             }
-        }
+        }.recorded(self, .gather(indices: rows, axis: place))
     }
 
     /// For each place of `indices` (same rank) the element of `self` at that index along `axis` (torch.gather).
@@ -45,7 +45,7 @@ extension Tensor {
                 for axis in 0..<rank { from += (axis == place ? rows[i] : i / counts[axis] % target[axis]) * strides[axis] }
                 (out.baseAddress! + i * size).copyMemory(from: base + from * size, byteCount: size)
             }
-        }
+        }.recorded(self, .takeAlong(indices: rows, shape: target, axis: place))
     }
 
     /// Values and i64 indices sorted along `axis`; equal values keep their order. NaN counts as the largest.
@@ -128,7 +128,7 @@ extension Tensor {
         let start = zip(amounts, strides).reduce(0) { $0 + $1.0.0 * $1.1 }
         result.makeUnique()
         copyElements(to: result.storage.pointer + (result.offset + start) * dtype.size, targetStrides: strides)
-        return result
+        return result.recorded(self, .pad(amounts))
     }
 
     /// Ones where the value is the class, `[..., classes]` f32.
@@ -141,15 +141,18 @@ extension Tensor {
     }
 
     /// The last two axes with everything above (below) diagonal `diagonal` set to 0.
-    public func lowerTriangle(_ diagonal: Int = 0) throws(TensorError) -> Tensor { try triangle { $1 <= $0 + diagonal } }
-    public func upperTriangle(_ diagonal: Int = 0) throws(TensorError) -> Tensor { try triangle { $1 >= $0 + diagonal } }
+    public func lowerTriangle(_ diagonal: Int = 0) throws(TensorError) -> Tensor { try triangle(lower: true, diagonal) }
+    public func upperTriangle(_ diagonal: Int = 0) throws(TensorError) -> Tensor { try triangle(lower: false, diagonal) }
 
-    private func triangle(_ keep: (Int, Int) -> Bool) throws(TensorError) -> Tensor {
+    private func triangle(lower: Bool, _ diagonal: Int) throws(TensorError) -> Tensor {
         guard rank >= 2 else { throw .shape(operation: "triangle", shapes: [shape], expected: "at least two axes") }
         let (m, n) = (dim(-2), dim(-1)), source = asType(.f32).contiguous()
         return Tensor.makeFloats(shape) { out in
-            for i in 0..<source.count { out[i] = keep(i / n % m, i % n) ? source.floatPointer[i] : 0 }
-        }
+            for i in 0..<source.count {
+                let beyond = i % n - i / n % m - diagonal
+                out[i] = (lower ? beyond <= 0 : beyond >= 0) ? source.floatPointer[i] : 0
+            }
+        }.recorded(self, .triangle(lower: lower, diagonal: diagonal))
     }
 
     /// Copies shared or read-only storage before it is written to.
@@ -157,5 +160,6 @@ extension Tensor {
         if isKnownUniquelyReferenced(&storage), !storage.isReadOnly { return }
         let source = self
         self = Tensor.make(shape, dtype) { source.copyElements(to: $0.baseAddress!, targetStrides: Tensor.contiguousStrides(shape)) }
+            .sharing(source)
     }
 }

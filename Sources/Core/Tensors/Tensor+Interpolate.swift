@@ -22,29 +22,72 @@ extension Tensor {
         }
         let rows = Taps(shape[2], height, mode, alignCorners, antialias, scale?.0),
             columns = Taps(shape[3], width, mode, alignCorners, antialias, scale?.1)
-        let source = asType(.f32).contiguous(), (h, w) = (shape[2], shape[3]), planes = shape[0] * shape[1]
-        return Tensor.makeFloats([shape[0], shape[1], height, width]) { out in
+        let filter = Interpolated(rows: rows, columns: columns, height: shape[2], width: shape[3])
+        return try filter.apply(self).recorded(self, .interpolate(filter))
+    }
+}
+
+/// A separable filter from planes of `height` x `width` to planes of `rows` x `columns`.
+package struct Interpolated: Sendable {
+    fileprivate let rows, columns: Taps
+    fileprivate let height, width: Int
+
+    fileprivate func apply(_ x: Tensor) throws(TensorError) -> Tensor {
+        let source = x.asType(.f32).contiguous(), (h, w) = (height, width), (outH, outW) = (rows.length, columns.length)
+        let planes = x.shape[0] * x.shape[1]
+        return Tensor.makeFloats([x.shape[0], x.shape[1], outH, outW]) { out in
             let from = Address(source.floatPointer), to = Address(out)
             ThreadPool.parallelFor(planes) { range in
-                var middle = [Float](repeating: 0, count: h * width)
+                var middle = [Float](repeating: 0, count: h * outW)
                 for plane in range {
-                    let input = from.floats + plane * h * w, output = to.floats + plane * height * width
+                    let input = from.floats + plane * h * w, output = to.floats + plane * outH * outW
                     for y in 0..<h {
-                        for x in 0..<width {
+                        for x in 0..<outW {
                             var total: Float = 0
                             for tap in 0..<columns.count {
                                 total += columns.weights[x * columns.count + tap] * input[y * w + columns.places[x * columns.count + tap]]
                             }
-                            middle[y * width + x] = total
+                            middle[y * outW + x] = total
                         }
                     }
-                    for y in 0..<height {
-                        for x in 0..<width {
+                    for y in 0..<outH {
+                        for x in 0..<outW {
                             var total: Float = 0
                             for tap in 0..<rows.count {
-                                total += rows.weights[y * rows.count + tap] * middle[rows.places[y * rows.count + tap] * width + x]
+                                total += rows.weights[y * rows.count + tap] * middle[rows.places[y * rows.count + tap] * outW + x]
                             }
-                            output[y * width + x] = total
+                            output[y * outW + x] = total
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The gradient of the planes from that of the result: every tap gives back what it took.
+    package func transposed(_ gradient: Tensor) -> Tensor {
+        let source = gradient.asType(.f32).contiguous(), (h, w) = (height, width), (outH, outW) = (rows.length, columns.length)
+        let lead = Array(gradient.shape.dropLast(2))
+        return Tensor.makeFloats(lead + [h, w]) { out in
+            let from = Address(source.floatPointer), to = Address(out)
+            ThreadPool.parallelFor(lead.reduce(1, *)) { range in
+                var middle = [Float](repeating: 0, count: h * outW)
+                for plane in range {
+                    let output = from.floats + plane * outH * outW, input = to.floats + plane * h * w
+                    for i in middle.indices { middle[i] = 0 }
+                    for y in 0..<outH {
+                        for tap in 0..<rows.count {
+                            let weight = rows.weights[y * rows.count + tap], place = rows.places[y * rows.count + tap]
+                            for x in 0..<outW { middle[place * outW + x] += weight * output[y * outW + x] }
+                        }
+                    }
+                    for i in 0..<h * w { input[i] = 0 }
+                    for y in 0..<h {
+                        for x in 0..<outW {
+                            for tap in 0..<columns.count {
+                                input[y * w + columns.places[x * columns.count + tap]] +=
+                                    columns.weights[x * columns.count + tap] * middle[y * outW + x]
+                            }
                         }
                     }
                 }
@@ -54,7 +97,10 @@ extension Tensor {
 }
 
 /// Source places and weights of each target pixel along one axis.
-private struct Taps {
+private struct Taps: Sendable {
+    /// Target pixels.
+    let length: Int
+    /// Taps of each.
     let count: Int
     var places: [Int]
     var weights: [Float]
@@ -67,6 +113,7 @@ private struct Taps {
         let reach: Double = mode == .nearest ? 0.5 : mode == .bilinear ? 1 : 2
         let radius = reach * widen
         let a = antialias ? -0.5 : -0.75
+        length = output
         count = mode == .nearest ? 1 : Int(ceil(radius)) * 2 + 1
         places = [Int](repeating: 0, count: output * count)
         weights = [Float](repeating: 0, count: output * count)

@@ -14,7 +14,8 @@ extension Tensor {
             throw .shape(operation: "matmul", shapes: [shape, other.shape], expected: "\(k) rows on the right")
         }
         let lead = try Tensor.broadcastShape(Array(shape.dropLast(2)), Array(other.shape.dropLast(2)), "matmul")
-        let a = try asType(.f32).broadcast(to: lead + [m, k]), b = try other.asType(.f32).broadcast(to: lead + [k, n])
+        let a = try detached().asType(.f32).broadcast(to: lead + [m, k])
+        let b = try other.detached().asType(.f32).broadcast(to: lead + [k, n])
         let batch = lead.reduce(1, *), axes = lead.count
         guard batch * m * n > 0 else { return Tensor.zeros(lead + [m, n]) }
         if k == 0 { return Tensor.zeros(lead + [m, n]) }
@@ -42,6 +43,6 @@ extension Tensor {
                     b.floatPointer + b0, bStep, b.strides[axes], b.strides[axes + 1], out + start * m * n, m * n, n)
                 start += run
             }
-        }
+        }.recorded(self, other, .matmul(detached(), other.detached()))
     }
 }

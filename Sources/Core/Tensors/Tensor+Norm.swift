@@ -20,7 +20,7 @@ extension Tensor {
             withExtendedLifetime((w, b)) {
                 sn_layer_norm_rows(source.floatPointer, w?.floatPointer, b?.floatPointer, epsilon, out, rows, length)
             }
-        }
+        }.recorded(self, weight, bias, .layerNorm(x: source.detached(), weight: w?.detached(), epsilon: epsilon))
     }
 
     /// Over the last axis: `x / sqrt(mean(x^2) + epsilon) * weight` (Zhang and Sennrich 2019).
@@ -29,7 +29,7 @@ extension Tensor {
         let w = weight?.asType(.f32).contiguous()
         return Tensor.makeFloats(shape) { out in
             withExtendedLifetime(w) { sn_rms_norm_rows(source.floatPointer, w?.floatPointer, epsilon, out, rows, length) }
-        }
+        }.recorded(self, weight, nil, .rmsNorm(x: source.detached(), weight: w?.detached(), epsilon: epsilon))
     }
 
     /// `[batch, channels, ...]` normalised over each of `groups` groups of channels, then scaled per channel.
@@ -67,11 +67,15 @@ extension Tensor {
         let place = try self.axis(axis, "softmax")
         if place != rank - 1 { return try transposed(place, -1).softmax().transposed(place, -1).contiguous() }
         let (source, length, rows) = try rows("softmax", [])
-        return Tensor.makeFloats(shape) { sn_softmax_rows(source.floatPointer, $0, rows, length) }
+        let result = Tensor.makeFloats(shape) { sn_softmax_rows(source.floatPointer, $0, rows, length) }
+        return result.recorded(self, .softmax(result: result))
     }
 
     public func logSoftmax(_ axis: Int = -1) throws(TensorError) -> Tensor {
-        let shifted = try self - max([axis], keepDims: true)
-        return try shifted - shifted.exp().sum([axis], keepDims: true).log()
+        let place = try self.axis(axis, "logSoftmax")
+        if place != rank - 1 { return try transposed(place, -1).logSoftmax().transposed(place, -1).contiguous() }
+        let (source, length, rows) = try rows("logSoftmax", [])
+        let result = Tensor.makeFloats(shape) { sn_log_softmax_rows(source.floatPointer, $0, rows, length) }
+        return result.recorded(self, .logSoftmax(result: result))
     }
 }

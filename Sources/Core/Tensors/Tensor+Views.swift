@@ -24,7 +24,7 @@ extension Tensor {
             throw .shape(operation: "reshape", shapes: [self.shape, newShape], expected: "the same number of elements")
         }
         let source = contiguous()
-        return Tensor(storage: source.storage, offset: source.offset, shape: shape, dtype: dtype)
+        return Tensor(storage: source.storage, offset: source.offset, shape: shape, dtype: dtype).recorded(self, .reshape)
     }
 
     /// Axes `first...last` joined into one.
@@ -39,6 +39,7 @@ extension Tensor {
             throw .shape(operation: "permute", shapes: [shape, order], expected: "each axis once")
         }
         return Tensor(storage: storage, offset: offset, shape: order.map { shape[$0] }, strides: order.map { strides[$0] }, dtype: dtype)
+            .recorded(self, .permute(order))
     }
 
     public func transposed(_ first: Int = -2, _ second: Int = -1) throws(TensorError) -> Tensor {
@@ -54,7 +55,7 @@ extension Tensor {
         var newShape = shape, newStrides = strides
         newShape.insert(1, at: place)
         newStrides.insert(place < rank ? strides[place] * shape[place] : 1, at: place)
-        return Tensor(storage: storage, offset: offset, shape: newShape, strides: newStrides, dtype: dtype)
+        return Tensor(storage: storage, offset: offset, shape: newShape, strides: newStrides, dtype: dtype).recorded(self, .reshape)
     }
 
     public func squeezed(_ axis: Int) throws(TensorError) -> Tensor {
@@ -63,7 +64,7 @@ extension Tensor {
         var newShape = shape, newStrides = strides
         newShape.remove(at: place)
         newStrides.remove(at: place)
-        return Tensor(storage: storage, offset: offset, shape: newShape, strides: newStrides, dtype: dtype)
+        return Tensor(storage: storage, offset: offset, shape: newShape, strides: newStrides, dtype: dtype).recorded(self, .reshape)
     }
 
     /// A view of `shape` in which dimensions of size 1 repeat (stride 0).
@@ -78,7 +79,7 @@ extension Tensor {
                 throw .shape(operation: "broadcast", shapes: [shape, target], expected: "equal sizes or 1 on every axis")
             }
         }
-        return Tensor(storage: storage, offset: offset, shape: target, strides: newStrides, dtype: dtype)
+        return Tensor(storage: storage, offset: offset, shape: target, strides: newStrides, dtype: dtype).recorded(self, .broadcast)
     }
 
     /// The shape both operands broadcast to.
@@ -105,7 +106,8 @@ extension Tensor {
         newShape[place] = (range.count + step - 1) / step
         newStrides[place] = strides[place] * step
         return Tensor(
-            storage: storage, offset: offset + range.lowerBound * strides[place], shape: newShape, strides: newStrides, dtype: dtype)
+            storage: storage, offset: offset + range.lowerBound * strides[place], shape: newShape, strides: newStrides, dtype: dtype
+        ).recorded(self, .slice(axis: place, start: range.lowerBound, step: step))
     }
 
     /// One index of an axis; the axis goes.
@@ -136,7 +138,7 @@ extension Tensor {
         if isContiguous { return self }
         return Tensor.make(shape, dtype) { target in
             copyElements(to: target.baseAddress!, targetStrides: Tensor.contiguousStrides(shape))
-        }
+        }.sharing(self)
     }
 
     /// Copies every element to `target` with the given strides (in elements).
@@ -182,7 +184,7 @@ extension Tensor {
                 part.copyElements(to: target.baseAddress! + start * strides[place] * first.dtype.size, targetStrides: strides)
                 start += part.shape[place]
             }
-        }
+        }.recorded(inputs: parts, .concatenate(axis: place, sizes: parts.map { $0.shape[place] }))
     }
 
     /// Tensors of one shape joined along a new axis.
@@ -203,6 +205,7 @@ extension Tensor {
         let inner = Tensor.contiguousStrides(sizes).map { $0 * strides[place] }
         return Tensor(
             storage: storage, offset: offset, shape: Array(shape[..<place]) + sizes + Array(shape[(place + 1)...]),
-            strides: Array(strides[..<place]) + inner + Array(strides[(place + 1)...]), dtype: dtype)
+            strides: Array(strides[..<place]) + inner + Array(strides[(place + 1)...]), dtype: dtype
+        ).recorded(self, .reshape)
     }
 }

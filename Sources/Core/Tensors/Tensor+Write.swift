@@ -9,6 +9,12 @@ extension Tensor {
         guard start >= 0, part.shape[axis] <= shape[axis] - start else {
             throw .index(operation: "write", value: start + part.shape[axis], bound: shape[axis] + 1)
         }
+        if trace != nil || part.trace != nil {
+            // What was recorded of the old elements stays true: the result is another tensor.
+            let end = start + part.shape[axis]
+            self = try Tensor.concatenated([sliced(axis, 0..<start), part, sliced(axis, end..<shape[axis])], axis: axis)
+            return
+        }
         makeUnique()
         part.copyElements(to: storage.pointer + (offset + start * strides[axis]) * dtype.size, targetStrides: strides)
     }

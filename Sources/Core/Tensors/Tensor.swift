@@ -7,6 +7,8 @@ public struct Tensor: Sendable {
     public let shape: [Int]
     public let strides: [Int]
     public let dtype: DType
+    /// How it was computed from variables; nil for a constant.
+    public internal(set) var trace: Trace?
 
     init(storage: Storage, offset: Int = 0, shape: [Int], strides: [Int]? = nil, dtype: DType) {
         self.storage = storage

@@ -5,7 +5,7 @@ import CKernels
 public struct WeightMatrix: Sendable {
     public let rows: Int
     public let columns: Int
-    private let parts: [StoredRows]
+    package let parts: [StoredRows]
 
     /// - Precondition: `matrix` is `[out, in]`.
     public init(_ matrix: Tensor) { self.init([StoredRows(matrix)]) }
@@ -44,6 +44,12 @@ public struct WeightMatrix: Sendable {
         if let residual, residual.shape != shape {
             throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape")
         }
+        let traced =
+            x.trace != nil || bias?.trace != nil || scale?.trace != nil || residual?.trace != nil
+            || parts.contains { $0.variable != nil }
+        if traced, Trace.isRecording {
+            return try recordedApply(x, bias, scale, activation, residual)
+        }
         let source = x.asType(.f32).contiguous(), m = columns == 0 ? 0 : source.count / columns
         let biasValues = bias?.asType(.f32).contiguous(), scales = scale?.asType(.f32).contiguous()
         let added = residual?.asType(.f32).contiguous()
@@ -60,5 +66,19 @@ public struct WeightMatrix: Sendable {
                 }
             }
         }
+    }
+
+    /// The same step by step, each noted for the way back.
+    private func recordedApply(
+        _ x: Tensor, _ bias: Tensor?, _ scale: Tensor?, _ activation: Activation?, _ residual: Tensor?
+    ) throws(TensorError) -> Tensor {
+        let source = x.asType(.f32).contiguous().detached()
+        let kept = WeightMatrix(parts.map(\.constant))
+        var result = try kept.apply(source, bias: bias?.detached())
+            .recorded(inputs: [x, bias] + parts.map(\.variable), .linear(x: source, weights: kept))
+        if let scale { result = try result * scale }
+        if let activation { result = result.activated(activation) }
+        if let residual { result = try result + residual }
+        return result
     }
 }

@@ -16,6 +16,7 @@ public enum Catalog {
         CLIP.family,
         ChineseCLIP.family,
         SigLIP.family,
+        SensoriumCLIP.family,
         Llama.family,
     ]
 
@@ -31,6 +32,9 @@ public enum Catalog {
         defer { BufferPool.trim() }
         return try family(of: folder).load(folder)
     }
+
+    /// Builds a model again and again, as training does: buffers stay for the next one.
+    public static func rebuild(_ folder: ModelFolder) throws -> LoadedModel { try family(of: folder).load(folder) }
 
     public static func family(of folder: ModelFolder) throws -> Family {
         guard let family = all.first(where: { $0.recognises(folder) }) else {

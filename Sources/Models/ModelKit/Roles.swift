@@ -30,6 +30,14 @@ extension FixedSizeImageEncoder {
     public func embed(_ prepared: [Tensor]) throws -> Tensor { try embed(pixels: Tensor.stacked(prepared)) }
 }
 
+/// A picture encoder in two stages: a tower, often frozen, whose outputs can be kept, and what is learnt on top of it.
+public protocol StagedImageEncoder: ImageEncoder {
+    /// What the tower gives for n prepared pictures, `[n, ...]`.
+    func features(_ prepared: [Tensor]) throws -> Tensor
+    /// Embeddings `[n, dimension]` from features, not normalised.
+    func embed(features: Tensor) throws -> Tensor
+}
+
 /// Token ids `[n, length]` i64 and, for models that want one, the mask of real tokens `[n, length]` i64.
 public struct TokenBatch: Sendable {
     public var ids: Tensor

@@ -10,8 +10,16 @@ struct EvaluateCommand: ParsableCommand {
         discussion: """
             EXAMPLES
               sensorium eval perplexity --model smollm2-135m-instruct --text captions.txt
+              sensorium eval retrieval --model clip-folder --data captions.jsonl
+              sensorium eval zero-shot --model clip-folder --data animals
+              sensorium eval linear-probe --model dinov2-small --data animals-split
+              sensorium eval knn --model dinov2-small --data animals-split
+              sensorium eval alignment clip-folder dinov2-small --data ~/Pictures --neighbors 2
             """,
-        subcommands: [PerplexityCommand.self])
+        subcommands: [
+            PerplexityCommand.self, RetrievalCommand.self, ZeroShotCommand.self, LinearProbeCommand.self, NeighbourCommand.self,
+            AlignmentCommand.self,
+        ])
 
     /// The longest text that is read; a billion tokens would take weeks.
     static let longestText = 1 << 30

@@ -17,7 +17,7 @@ struct ModelsCommand: ParsableCommand {
               sensorium models inspect model.safetensors
               sensorium models verify clip-folder
             """,
-        subcommands: [List.self, Inspect.self, Verify.self, Pull.self])
+        subcommands: [List.self, Inspect.self, Verify.self, Pull.self, Pack.self])
 }
 
 extension ModelsCommand {

@@ -9,7 +9,7 @@ import Tensors
 /// line for each with the digest of its vectors' identity, a tab, and the model as it was named; where its weights are rounded, a tab
 /// and the precision. The last one is the one in use.
 struct RememberedModels {
-    static let standard = "dinov2-small"
+    static let standard = "sensorium-clip-base"
     private static let longest = 1 << 20
     private let library: FilePath
     private(set) var entries: [(digest: String, spec: String, precision: WeightFormat?)]

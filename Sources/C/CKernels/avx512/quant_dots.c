@@ -90,14 +90,6 @@ void quant_dots_prepare_avx512(sn_weight_format format, const float *x, intptr_t
 
 typedef struct { vi first, second; vf scale, term; } weights;
 
-// The same 16 bytes of four blocks, `last` being the last block there is: what comes after it has scale 0 in the activations.
-INLINE vi four(const uint8_t *b, intptr_t bytes, intptr_t last) {
-#define AT(I) _mm_loadu_si128((const __m128i *)(const void *)(b + (last < I ? last : I) * bytes))
-    __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(AT(0)), AT(1), 1);
-    __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(AT(2)), AT(3), 1);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-#undef AT
-}
 INLINE int word(const uint8_t *b) {
     int value;
     memcpy(&value, b, 4);
@@ -110,15 +102,34 @@ INLINE void halves(vi x, weights *w) {
     w->second = _mm512_and_si512(_mm512_srli_epi16(x, 4), low);
 }
 
-// Scales (and minimums, behind them) of four blocks, each to four lanes.
-INLINE void half_scales(const uint8_t *b, intptr_t bytes, intptr_t last, bool minimum, weights *w) {
-#define AT(I) word(b + (last < I ? last : I) * bytes)
-    __m256 both = _mm256_cvtph_ps(_mm_setr_epi32(AT(0), AT(1), AT(2), AT(3)));
-#undef AT
-    const vi even = _mm512_setr_epi32(0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6);
-    w->scale = _mm512_permutexvar_ps(even, _mm512_castps256_ps512(both));
-    if (minimum) w->term = _mm512_permutexvar_ps(_mm512_or_si512(even, i_set1(1)), _mm512_castps256_ps512(both));
+// Four blocks of 32 in a row, an even number of bytes each, from two loads that overlap by what is short of 128 bytes: words of them are
+// put in order by a permutation each. What comes after the last block there is reads as 0; its scale in the activations is 0 as well.
+typedef struct { vi low, high; } four_blocks;
+INLINE vi words_from(const uint8_t *row, intptr_t first, intptr_t words) {
+    intptr_t there = words - first;
+    return _mm512_maskz_loadu_epi16(there >= 32 ? ~0u : there <= 0 ? 0 : ~0u >> (32 - there), row + 2 * first);
 }
+// `shift`: the word at which the second load begins.
+INLINE four_blocks read_blocks(const uint8_t *row, intptr_t block_words, intptr_t shift, intptr_t from, intptr_t blocks) {
+    intptr_t words = block_words * blocks;
+    return (four_blocks){words_from(row, from, words), words_from(row, shift, words)};
+}
+// Of each block `b` the eight words that start at word `b * block_words + start`; the loads begin at words `from` and `shift`.
+#define WORD_AT(W, FROM, SHIFT) (short)((W) - (FROM) < 32 ? (W) - (FROM) : (W) - (SHIFT) + 32)
+#define EIGHT(W, F, S)                                                                                                  \
+    WORD_AT(W, F, S), WORD_AT((W) + 1, F, S), WORD_AT((W) + 2, F, S), WORD_AT((W) + 3, F, S), WORD_AT((W) + 4, F, S),     \
+        WORD_AT((W) + 5, F, S), WORD_AT((W) + 6, F, S), WORD_AT((W) + 7, F, S)
+#define SAME(W, F, S) WORD_AT(W, F, S), WORD_AT(W, F, S), WORD_AT(W, F, S), WORD_AT(W, F, S)
+typedef short word_indices __attribute__((vector_size(64)));
+#define BYTES_OF(BLOCKS, WORDS, START, F, S)                                                                              \
+    _mm512_permutex2var_epi16(                                                                                            \
+        (BLOCKS).low, (vi)(word_indices){EIGHT(START, F, S), EIGHT(WORDS + START, F, S), EIGHT(2 * WORDS + START, F, S),  \
+                                         EIGHT(3 * WORDS + START, F, S)}, (BLOCKS).high)
+// A half-precision number of each block, in four lanes each.
+#define HALVES_OF(BLOCKS, WORDS, START, F, S)                                                                              \
+    _mm512_cvtph_ps(_mm512_castsi512_si256(_mm512_permutex2var_epi16(                                                      \
+        (BLOCKS).low, (vi)(word_indices){SAME(START, F, S), SAME(WORDS + START, F, S), SAME(2 * WORDS + START, F, S),      \
+                                         SAME(3 * WORDS + START, F, S)}, (BLOCKS).high)))
 
 // Two groups of 32 share 32 bytes: their halves are put where the steps of the other formats have them.
 INLINE void super_step(const uint8_t *block, int half, weights *w) {
@@ -137,25 +148,31 @@ INLINE void super_step(const uint8_t *block, int half, weights *w) {
     w->term = v_mul(_mm512_permutexvar_ps(_mm512_add_epi32(four_lanes, i_set1(4)), values), v_set1(-HALF(block + 2)));
 }
 
-INLINE void read_step(sn_weight_format format, const uint8_t *row, intptr_t k, intptr_t index, weights *w) {
-    intptr_t left = k - index * STEP, last = left < STEP ? left / 32 - 1 : 3;
+// `left`: elements of the row from this step on, STEP where there are as many.
+INLINE void read_step(sn_weight_format format, const uint8_t *row, intptr_t index, intptr_t left, weights *w) {
+    intptr_t blocks = left / 32;
     switch (format) {
-        case SN_WEIGHT_Q8_0:
+        case SN_WEIGHT_Q8_0: {
             row += index * 4 * 34;
-            w->first = _mm512_xor_si512(four(row + 2, 34, last), _mm512_set1_epi8(-128));
-            w->second = _mm512_xor_si512(four(row + 18, 34, last), _mm512_set1_epi8(-128));
-            half_scales(row, 34, last, false, w);
+            four_blocks start = read_blocks(row, 17, 32, 0, blocks), end = read_blocks(row, 17, 36, 4, blocks);
+            w->first = _mm512_xor_si512(BYTES_OF(start, 17, 1, 0, 32), _mm512_set1_epi8(-128));
+            w->second = _mm512_xor_si512(BYTES_OF(end, 17, 9, 4, 36), _mm512_set1_epi8(-128));
+            w->scale = HALVES_OF(start, 17, 0, 0, 32);
             break;
-        case SN_WEIGHT_Q4_0:
-            row += index * 4 * 18;
-            halves(four(row + 2, 18, last), w);
-            half_scales(row, 18, last, false, w);
+        }
+        case SN_WEIGHT_Q4_0: {
+            four_blocks four = read_blocks(row + index * 4 * 18, 9, 4, 0, blocks);
+            halves(BYTES_OF(four, 9, 1, 0, 4), w);
+            w->scale = HALVES_OF(four, 9, 0, 0, 4);
             break;
-        case SN_WEIGHT_Q4_1:
-            row += index * 4 * 20;
-            halves(four(row + 4, 20, last), w);
-            half_scales(row, 20, last, true, w);
+        }
+        case SN_WEIGHT_Q4_1: {
+            four_blocks four = read_blocks(row + index * 4 * 20, 10, 8, 0, blocks);
+            halves(BYTES_OF(four, 10, 2, 0, 8), w);
+            w->scale = HALVES_OF(four, 10, 0, 0, 8);
+            w->term = HALVES_OF(four, 10, 1, 0, 8);
             break;
+        }
         case SN_WEIGHT_Q4_K: super_step(row + index / 2 * 144, (int)(index & 1), w); break;
         default: {  // INT8
             __mmask64 one = left >= 64 ? ~0ull : ~0ull >> (64 - left), two = left >= 128 ? ~0ull : left <= 64 ? 0 : ~0ull >> (128 - left);
@@ -196,13 +213,19 @@ INLINE void integer_rows(const sn_weight_format format, const quant_dots_job *jo
     const uint8_t *x = job->x + token * job->x_bytes;
     vf sum[ROWS][TOKENS];
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int t = 0; t < tokens; t++) sum[r][t] = v_set1(0);
-    for (intptr_t index = 0; index * STEP < job->w->k; index++)
-        UNROLL for (int r = 0; r < rows; r++) {
-            weights read;
-            fetch_ahead(format, w + r * job->w->row_bytes, index);
-            read_step(format, w + r * job->w->row_bytes, job->w->k, index, &read);
-            UNROLL for (int t = 0; t < tokens; t++) add_step(format, &read, (const step *)(const void *)(x + t * job->x_bytes) + index, &sum[r][t]);
-        }
+    // Masks of whole steps are constants.
+#define ADD_STEP(LEFT)                                                                                       \
+    UNROLL for (int r = 0; r < rows; r++) {                                                                  \
+        weights read;                                                                                        \
+        fetch_ahead(format, w + r * job->w->row_bytes, index);                                               \
+        read_step(format, w + r * job->w->row_bytes, index, LEFT, &read);                                    \
+        UNROLL for (int t = 0; t < tokens; t++)                                                              \
+            add_step(format, &read, (const step *)(const void *)(x + t * job->x_bytes) + index, &sum[r][t]); \
+    }
+    intptr_t index = 0, whole = job->w->k / STEP;
+    for (; index < whole; index++) ADD_STEP(STEP)
+    if (whole * STEP < job->w->k) ADD_STEP(job->w->k - whole * STEP)
+#undef ADD_STEP
     UNROLL for (int r = 0; r < rows; r++) UNROLL for (int t = 0; t < tokens; t++)
         job->y[(token + t) * job->y_row + row + r] = v_reduce_add(sum[r][t]) * (job->w->scales ? job->w->scales[row + r] : 1.0f);
 }

@@ -118,9 +118,16 @@ void NAME(transpose)(const float *from, intptr_t from_row, intptr_t rows, intptr
                     v_store(to + (j + r) * to_row + i, add ? v_add(square[r], v_load(add + (j + r) * add_row + i)) : square[r]);
                 continue;
             }
-            intptr_t i1 = rows - i < VW ? rows : i + VW, j1 = columns - j < VW ? columns : j + VW;
-            for (intptr_t y = j; y < j1; y++)
-                for (intptr_t x = i; x < i1; x++) to[y * to_row + x] = from[x * from_row + y] + (add ? add[y * add_row + x] : 0.0f);
+            vf part[VW];
+            intptr_t height = rows - i < VW ? rows - i : VW, width = columns - j < VW ? columns - j : VW;
+            _Pragma("clang loop unroll(full)") for (int r = 0; r < VW; r++)
+                part[r] = r < height ? v_load_first(from + (i + r) * from_row + j, width) : v_set1(0.0f);
+            v_transpose(part);
+            _Pragma("clang loop unroll(full)") for (int r = 0; r < VW; r++)
+                if (r < width) {
+                    vf line = add ? v_add(part[r], v_load_first(add + (j + r) * add_row + i, height)) : part[r];
+                    v_store_first(to + (j + r) * to_row + i, line, height);
+                }
         }
 }
 

@@ -12,6 +12,13 @@ typedef __m256 vm;
 #define INLINE static inline __attribute__((always_inline))
 INLINE vf v_load(const float *p) { return _mm256_loadu_ps(p); }
 INLINE void v_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+// The first `count` elements, zeros after them; writes none beyond them.
+INLINE vi v_first(intptr_t count) {
+    static const int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)(const void *)(lanes + 8 - (count < 8 ? count : 8)));
+}
+INLINE vf v_load_first(const float *p, intptr_t count) { return _mm256_maskload_ps(p, v_first(count)); }
+INLINE void v_store_first(float *p, vf x, intptr_t count) { _mm256_maskstore_ps(p, v_first(count), x); }
 INLINE vf v_set1(float x) { return _mm256_set1_ps(x); }
 INLINE vf v_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 INLINE vf v_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }

@@ -12,6 +12,10 @@ typedef __mmask16 vm;
 #define INLINE static inline __attribute__((always_inline))
 INLINE vf v_load(const float *p) { return _mm512_loadu_ps(p); }
 INLINE void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+// The first `count` elements, zeros after them; writes none beyond them.
+INLINE vm v_first(intptr_t count) { return count >= 16 ? (vm)0xffff : (vm)((1u << count) - 1); }
+INLINE vf v_load_first(const float *p, intptr_t count) { return _mm512_maskz_loadu_ps(v_first(count), p); }
+INLINE void v_store_first(float *p, vf x, intptr_t count) { _mm512_mask_storeu_ps(p, v_first(count), x); }
 INLINE vf v_set1(float x) { return _mm512_set1_ps(x); }
 INLINE vf v_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 INLINE vf v_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }

@@ -12,6 +12,17 @@ typedef uint32x4_t vm;
 #define INLINE static inline __attribute__((always_inline))
 INLINE vf v_load(const float *p) { return vld1q_f32(p); }
 INLINE void v_store(float *p, vf x) { vst1q_f32(p, x); }
+// The first `count` elements, zeros after them; writes none beyond them.
+INLINE vf v_load_first(const float *p, intptr_t count) {
+    float all[4] = {0};
+    for (int i = 0; i < 4 && i < count; i++) all[i] = p[i];
+    return vld1q_f32(all);
+}
+INLINE void v_store_first(float *p, vf x, intptr_t count) {
+    float all[4];
+    vst1q_f32(all, x);
+    for (int i = 0; i < 4 && i < count; i++) p[i] = all[i];
+}
 INLINE vf v_set1(float x) { return vdupq_n_f32(x); }
 INLINE vf v_add(vf a, vf b) { return vaddq_f32(a, b); }
 INLINE vf v_sub(vf a, vf b) { return vsubq_f32(a, b); }

@@ -45,7 +45,7 @@ public struct ModelCache: Sendable {
           "file": "\(package.member)",
           "sha256": "\(package.memberSHA256)",
           "license": "\(package.license)",
-          "converter": \(Self.converterVersion)
+          "converter": \(Self.converterVersion)\(package.edition > 0 ? ",\n  \"edition\": \(package.edition)" : "")
         }
 
         """

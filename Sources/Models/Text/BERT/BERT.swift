@@ -65,7 +65,7 @@ public struct BERT: Sendable {
             throw TensorError.shape(operation: "BERT", shapes: [batch.ids.shape], expected: "at most \(config.positions) tokens")
         }
         let places = try positions.table.sliced(0, 0..<length) + types.table.selected(0, 0)
-        let x = try norm(words(batch.ids) + places)  // [batch, length, width]
+        let x = try norm(words(batch.ids) + places).dropout()  // [batch, length, width]
         Taps.record("text.embeddings", x)
         let mask = try batch.mask.map { try $0.asType(.bool).reshaped([batch.ids.dim(0), 1, 1, length]) }
         return (x, mask)

@@ -17,7 +17,7 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
     private let norm: LayerNorm
     private let classifier: Linear?
 
-    init(_ weights: Weights, _ config: DINOv2Config, transform: ImageTransform, labels: [String]) throws {
+    package init(_ weights: Weights, _ config: DINOv2Config, transform: ImageTransform, labels: [String]) throws {
         self.config = config
         self.transform = transform
         self.labels = labels
@@ -41,6 +41,9 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
 
     /// Tokens after the last norm, `[batch, 1 + registers + patches, width]`; any picture size of whole patches.
     public func tokens(pixels: Tensor) throws -> Tensor { try norm(blocks(embedded(pixels), tap: "vision.layer")) }
+
+    /// The patches among `tokens`, `[batch, patches, width]`.
+    package func patches(of tokens: Tensor) throws -> Tensor { try tokens.sliced(1, 1 + config.registers..<tokens.dim(1)) }
 
     public func embed(pixels: Tensor) throws -> Tensor {
         try norm(blocks(embedded(pixels), at: [Int](repeating: 0, count: pixels.dim(0)), tap: "vision.layer"))

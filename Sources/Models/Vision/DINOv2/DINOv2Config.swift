@@ -5,14 +5,14 @@ import ModelKit
 import Tensors
 
 /// `config.json` of Dinov2Model, Dinov2WithRegistersModel and their classifiers.
-struct DINOv2Config: Sendable, Hashable {
-    var block: BlockConfig
+package struct DINOv2Config: Sendable, Hashable {
+    package var block: BlockConfig
     var layers, image, patch, channels, registers: Int
     var classes: Int?
     /// Where the backbone lies in a classifier's checkpoint.
     var prefix: String?
 
-    init(_ config: ConfigReader, weights: ModelFolder) throws {
+    package init(_ config: ConfigReader, weights: ModelFolder) throws {
         let width = try config.size("hidden_size", default: 768)
         var hidden = width * (try config.size("mlp_ratio", default: 4))
         let swiglu = try config.bool("use_swiglu_ffn", default: false)

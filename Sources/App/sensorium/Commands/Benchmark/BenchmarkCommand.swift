@@ -8,7 +8,7 @@ import Tensors
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measures parts of the program; used by Benchmarks/.", shouldDisplay: false,
-        subcommands: [Encoder.self, TextTower.self, Decoding.self, Products.self])
+        subcommands: [Encoder.self, TextTower.self, Decoding.self, Learning.self, Products.self])
 
     struct Encoder: ParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Catalog
+import Checkpoints
+import Foundation
+import ModelKit
+import Synchronization
+import Tensors
+import Training
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains a model as a recipe says.",
+        discussion: """
+            A recipe is one YAML file: the model to start from, what is trained, the data, the optimiser and its schedule. The run writes \
+            into the recipe's output folder: `log.jsonl` (a line for each step), `report.html` (the curves), checkpoints \
+            `step-...` in Hugging Face's layout, and `best`, the one with the best score. The same command after Ctrl-C or a \
+            crash goes on from the last checkpoint, and ends with the same parameters bit for bit.
+
+            Paths in a recipe are resolved beside it. `--set field=value` changes a field: `--set optimizer.rate=1e-4`.
+
+            EXAMPLES
+              sensorium train Recipes/sensorium-clip/base.yaml
+              sensorium train base.yaml --set output=runs/second --set seed=2
+              sensorium train base.yaml --json
+              sensorium train base.yaml --check
+            """)
+
+    @Argument(help: "The recipe.", completion: .file(extensions: ["yaml", "yml"]))
+    var recipe: String
+
+    @Option(name: .long, help: ArgumentHelp("Changes a field of the recipe; may be given several times.", valueName: "field=value"))
+    var set: [String] = []
+
+    @Flag(name: .long, help: "Reads the recipe, the model and the data, and trains nothing.")
+    var check = false
+
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let run = try TrainingRun(recipe: recipe, changes: set)
+        if check {
+            Console.standard.line("\(recipe): \(run.summary)")
+            return
+        }
+        let stopped = Mutex(false)
+        let flag = { @Sendable in stopped.withLock { $0 = true } }
+        let interruption = Interruption(first: flag)
+        defer { withExtendedLifetime(interruption) {} }
+        let report = try TrainingReport(run: run, output: output)
+        var trainer = run.trainer
+        do {
+            try trainer.run(run.task, isCancelled: { stopped.withLock { $0 } }) { try report.show($0) }
+        } catch let error as TrainingError {
+            try report.finish()
+            if case .stopped = error { throw Failure(.interrupted, error.description) }
+            throw error
+        }
+        try report.finish()
+        try report.compare(with: run.recipe.expected)
+    }
+}

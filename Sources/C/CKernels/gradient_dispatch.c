@@ -1,0 +1,48 @@
+// The gradients' table of each instruction set.
+#include <string.h>
+#include "sensorium_gradients.h"
+
+#define DECLARE(LEVEL)                                                                                                     \
+    void unary_gradient_##LEVEL(sn_unary, const float *, const float *, float *, intptr_t);                                \
+    void layer_norm_gradient_##LEVEL(const float *, const float *, float, const float *, float *, float *, float *, intptr_t); \
+    void rms_norm_gradient_##LEVEL(const float *, const float *, float, const float *, float *, float *, intptr_t);        \
+    void softmax_gradient_##LEVEL(const float *, const float *, float *, intptr_t);                                        \
+    void log_softmax_##LEVEL(const float *, float *, intptr_t);                                                            \
+    void log_softmax_gradient_##LEVEL(const float *, const float *, float *, intptr_t);                                    \
+    void add_rows_##LEVEL(const float *, intptr_t, intptr_t, float *, intptr_t);                                           \
+    void softmax_gradient_columns_##LEVEL(float *, float *, intptr_t, intptr_t, const float *);                            \
+    void add_scaled_##LEVEL(float *, const float *, float, intptr_t);                                                      \
+    double sum_of_squares_##LEVEL(const float *, intptr_t);                                                                \
+    intptr_t count_not_finite_##LEVEL(const float *, intptr_t);                                                            \
+    void sgd_##LEVEL(float *, const float *, float *, intptr_t, const sn_step *);                                          \
+    void adamw_##LEVEL(float *, const float *, float *, float *, intptr_t, const sn_step *);                               \
+    void lion_##LEVEL(float *, const float *, float *, intptr_t, const sn_step *);                                         \
+    void lamb_direction_##LEVEL(const float *, const float *, float *, float *, float *, intptr_t, const sn_step *);
+#define TABLE(LEVEL)                                                                                                          \
+    {#LEVEL, unary_gradient_##LEVEL, layer_norm_gradient_##LEVEL, rms_norm_gradient_##LEVEL, softmax_gradient_##LEVEL,         \
+     log_softmax_##LEVEL, log_softmax_gradient_##LEVEL, add_rows_##LEVEL, softmax_gradient_columns_##LEVEL, add_scaled_##LEVEL, \
+     sum_of_squares_##LEVEL, count_not_finite_##LEVEL, sgd_##LEVEL, adamw_##LEVEL, lion_##LEVEL, lamb_direction_##LEVEL}
+
+DECLARE(scalar)
+static const sn_gradient_table scalar = TABLE(scalar);
+#if defined(__x86_64__)
+DECLARE(avx2)
+DECLARE(avx512)
+static const sn_gradient_table avx2 = TABLE(avx2), avx512 = TABLE(avx512);
+#elif defined(__aarch64__)
+DECLARE(neon)
+static const sn_gradient_table neon = TABLE(neon);
+#endif
+
+const sn_gradient_table *sn_gradients_named(const char *name) {
+    if (!sn_kernels_named(name)) return NULL;
+#if defined(__x86_64__)
+    if (!strcmp(name, "avx512")) return &avx512;
+    if (!strcmp(name, "avx2")) return &avx2;
+#elif defined(__aarch64__)
+    if (!strcmp(name, "neon")) return &neon;
+#endif
+    return &scalar;
+}
+
+const sn_gradient_table *sn_gradients(void) { return sn_gradients_named(sn_kernels()->name); }

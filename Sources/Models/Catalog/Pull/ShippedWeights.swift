@@ -1,0 +1,84 @@
+import Checkpoints
+import Foundation
+import Tensors
+
+/// Weights of our own training that come with the program: matrices in 8 bits with a scale for each row, everything else in f16.
+/// They are of the parts that were trained; the picture tower is fetched.
+public enum ShippedWeights {
+    /// Behind a matrix' name, its rows' scales.
+    private static let scale = ".row_scale"
+
+    /// What is kept of a trained model: the tensors `isKept`.
+    public static func pack(_ source: any TensorSource, isKept: (String) -> Bool) throws -> [String: Tensor] {
+        var packed: [String: Tensor] = [:]
+        for entry in source.entries where isKept(entry.name) {
+            let value = try source.tensor(entry.name).asType(.f32).contiguous()
+            guard value.rank == 2, value.count >= 4096 else {
+                packed[entry.name] = value.asType(.f16)
+                continue
+            }
+            let rows = value.shape[0], columns = value.shape[1]
+            let scales = value.withElements(Float.self) { values in
+                (0..<rows).map { row in
+                    // The scale as f16 stores it, so that rounding to bytes knows it.
+                    let largest = (0..<columns).reduce(Float(0)) { max($0, abs(values[row * columns + $1])) }
+                    return Tensor(max(largest / 127, 1e-7)).asType(.f16).asType(.f32).scalar
+                }
+            }
+            packed[entry.name + scale] = try Tensor(scales, [rows]).asType(.f16)
+            let bytes = value.withElements(Float.self) { values in
+                (0..<rows * columns).map { Int8(clamping: Int((values[$0] / scales[$0 / columns]).rounded())) }
+            }
+            packed[entry.name] = try Tensor(bytes, [rows, columns])
+        }
+        return packed
+    }
+
+    /// The values as f32.
+    static func unpack(_ file: SafetensorsFile) throws(CheckpointError) -> [String: Tensor] {
+        var weights: [String: Tensor] = [:]
+        for entry in file.entries where !entry.name.hasSuffix(scale) {
+            let value = try file.tensor(entry.name).asType(.f32)
+            guard file.entry(entry.name + scale) != nil else {
+                weights[entry.name] = value
+                continue
+            }
+            let scales = try file.tensor(entry.name + scale).asType(.f32)
+            do {
+                weights[entry.name] = try value * scales.expandedDim(1)
+            } catch {
+                throw .operation(file: file.path, key: entry.name, error)
+            }
+        }
+        return weights
+    }
+
+    /// The folder of a shipped model: beside the program as it is built, or under `share` as it is installed.
+    static func folder(_ name: String) throws(PullError) -> String {
+        let program = (CommandLine.arguments.first ?? "") as NSString
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { $0 as NSString } ?? program
+        let beside = own.deletingLastPathComponent
+        let places = [
+            ProcessInfo.processInfo.environment["SENSORIUM_SHARE"].map { $0 + "/models" }, beside + "/Sensorium_Catalog.resources/Shipped",
+            (beside as NSString).deletingLastPathComponent + "/share/sensorium/models",
+        ].compactMap { $0 }
+        for place in places where FileManager.default.fileExists(atPath: place + "/" + name) { return place + "/" + name }
+        throw .disk(
+            path: name,
+            reason: "the weights that come with the program aren't in \(places.joined(separator: " or ")): install it whole (`make install`)")
+    }
+
+    /// A model folder's files: fetched tower, our weights, configuration and tokenizer.
+    static func combine(_ name: String, tower: [String: Tensor]) throws -> (weights: [String: Tensor], files: [String: Data]) {
+        let folder = try folder(name)
+        let own = try unpack(SafetensorsFile(path: folder + "/trained.safetensors"))
+        var files: [String: Data] = [:]
+        for file in ["config.json", "preprocessor_config.json", "tokenizer.json"] {
+            guard let data = FileManager.default.contents(atPath: folder + "/" + file) else {
+                throw PullError.disk(path: folder + "/" + file, reason: "it can't be read")
+            }
+            files[file] = data
+        }
+        return (tower.merging(own) { $1 }, files)
+    }
+}

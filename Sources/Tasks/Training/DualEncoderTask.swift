@@ -1,0 +1,203 @@
+import Autograd
+import Foundation
+import Layers
+import ModelKit
+import Tensors
+
+/// Pictures and texts that belong together, of one step.
+public struct PairBatch: Sendable {
+    public enum Pictures: Sendable {
+        /// What the picture encoder's `prepare` gives, one each.
+        case prepared([Tensor])
+        /// What a frozen tower gave, `[n, ...]`, for encoders that are heads over it.
+        case features(Tensor)
+    }
+
+    public var pictures: Pictures
+    /// For each text the picture it belongs to, by its place in the batch.
+    public var owners: [Int]
+    public var texts: [String]
+    /// Number of each picture within the data: equal numbers are one picture.
+    public var identities: [Int]
+    /// A teacher's vectors of the texts `[texts, width]`, where there are any.
+    public var taught: Tensor?
+    public var name: String
+
+    public init(
+        pictures: Pictures, owners: [Int], texts: [String], identities: [Int], taught: Tensor? = nil, name: String
+    ) {
+        (self.pictures, self.owners, self.texts, self.identities) = (pictures, owners, texts, identities)
+        (self.taught, self.name) = (taught, name)
+    }
+
+    var count: Int { identities.count }
+}
+
+/// Where batches come from: the same step and part give the same batch.
+public protocol PairSupply: AnyObject {
+    func batch(step: Int, part: Int) throws -> PairBatch
+    var state: [String: Tensor] { get }
+    func restore(_ state: [String: Tensor]) throws
+}
+
+/// How a dual encoder learns from pairs.
+public struct DualEncoderOptions: Sendable, Hashable {
+    public enum Loss: String, Sendable, Hashable, CaseIterable {
+        /// Cross-entropy over the batch (CLIP).
+        case softmax
+        /// A yes-or-no question for each pair (SigLIP).
+        case sigmoid
+    }
+
+    public var loss = Loss.softmax
+    /// Texts and pictures that go through the towers at a time. Embeddings of the whole batch are computed first, without a graph; the
+    /// loss's gradients then go back part by part (gradient caching, Gao et al. 2021): the batch may be larger than memory. nil keeps
+    /// the whole graph.
+    public var chunk: Int?
+    public var dropout: Float = 0
+    /// Share of a picture's patches left out (FLIP).
+    public var droppedTokens: Float = 0
+    /// Deviation of noise added to pictures' features.
+    public var featureNoise: Float = 0
+    /// Weight of the loss between texts of one picture (several captions, two languages); 0 leaves it out.
+    public var textTextWeight: Float = 0
+    /// Weight of `1 - cosine` to the teacher's vectors of the texts.
+    public var teacherWeight: Float = 0
+    /// Whether the picture tower has no trained parameter: it then runs without a graph.
+    public var picturesFrozen = false
+    /// The largest that `exp(logit_scale)` may become.
+    public var largestScale: Float = 100
+    public var seed: UInt64 = 1
+
+    public init() {}
+}
+
+/// Contrastive learning of a dual encoder: CLIP's and SigLIP's, with frozen or open towers (locked-image tuning), large batches by
+/// gradient caching, dropped tokens.
+public final class DualEncoderTask: TrainingTask {
+    private let build: (ParameterStore, [String: Tensor]) throws -> LoadedModel
+    private let tokenizer: any TextEncoder
+    private let supply: any PairSupply
+    private let options: DualEncoderOptions
+    private let scoring: (LoadedModel) throws -> [String: Float]
+    /// Names of the temperature (its logarithm) and of SigLIP's bias in the store.
+    private let scaleName, biasName: String
+
+    /// - Parameters:
+    ///   - build: the model with some parameters replaced by variables.
+    ///   - tokenizer: makes the tokens: the model as it was loaded first.
+    ///   - scoring: measures a model on data kept apart.
+    public init(
+        tokenizer: any TextEncoder, supply: any PairSupply, options: DualEncoderOptions, scaleName: String = "logit_scale",
+        biasName: String = "logit_bias", scoring: @escaping (LoadedModel) throws -> [String: Float] = { _ in [:] },
+        build: @escaping (ParameterStore, [String: Tensor]) throws -> LoadedModel
+    ) {
+        (self.tokenizer, self.supply, self.options, self.scoring, self.build) = (tokenizer, supply, options, scoring, build)
+        (self.scaleName, self.biasName) = (scaleName, biasName)
+    }
+
+    public var state: [String: Tensor] { supply.state }
+    public func restore(_ state: [String: Tensor]) throws { try supply.restore(state) }
+    public func evaluate(_ store: ParameterStore) throws -> [String: Float] { try scoring(build(store, [:])) }
+
+    public func gradients(_ store: ParameterStore, step: Int, part: Int) throws -> StepGradients {
+        let batch = try supply.batch(step: step, part: part)
+        guard batch.count > 1 else {
+            throw TrainingError.data("\(batch.name): a contrastive batch wants at least two pictures, found \(batch.count)")
+        }
+        let variables = store.variables()
+        let towers = DualTowers(model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
+        let constants = Constants(
+            scale: variables[scaleName] ?? store.constant(scaleName), bias: variables[biasName] ?? store.constant(biasName))
+        var loss: Tensor, total: [String: Tensor] = [:]
+        if let chunk = options.chunk {
+            // Embeddings first, then the loss on them, then each chunk again with the gradient of its rows.
+            let chunks = towers.chunks(of: chunk)
+            let found = try Tensor.withoutRecording { () throws -> [Tensor] in try chunks.map { try towers.embed($0) } }
+            let leaves = found.map { $0.traced() }
+            loss = try self.loss(towers.assembled(chunks, leaves), batch, constants)
+            let value = loss.scalar
+            let first = try loss.gradients()
+            collect(first, variables, &total)
+            for (chunk, leaf) in zip(chunks, leaves) where towers.isTrained(chunk) {
+                guard let seed = first[leaf] else { continue }
+                let again = try towers.embed(chunk)
+                if again.trace != nil { collect(try again.gradients(seed: seed), variables, &total) }
+            }
+            return result(value, total, batch, constants)
+        }
+        let chunks = towers.chunks(of: .max)
+        loss = try self.loss(towers.assembled(chunks, chunks.map { try towers.embed($0) }), batch, constants)
+        let value = loss.scalar
+        collect(try loss.gradients(), variables, &total)
+        return result(value, total, batch, constants)
+    }
+
+    private struct Constants {
+        var scale, bias: Tensor?
+    }
+
+    private func result(_ loss: Float, _ gradients: [String: Tensor], _ batch: PairBatch, _ constants: Constants) -> StepGradients {
+        var metrics: [String: Float] = [:]
+        if let scale = constants.scale { metrics["scale"] = scale.detached().exp().scalar }
+        return StepGradients(loss: loss, gradients: gradients, metrics: metrics, batch: batch.name, samples: batch.count)
+    }
+
+    private func collect(_ found: Gradients, _ variables: [String: Tensor], _ total: inout [String: Tensor]) {
+        for (name, variable) in variables {
+            guard let gradient = found[variable] else { continue }
+            if total[name] == nil { total[name] = gradient } else { total[name]?.accumulate(gradient) }
+        }
+    }
+
+    private func loss(_ embeddings: (images: Tensor, texts: Tensor), _ batch: PairBatch, _ constants: Constants) throws -> Tensor {
+        let images = embeddings.images.unitLength(), texts = embeddings.texts.unitLength()
+        let scale = constants.scale?.exp().minimum(options.largestScale) ?? Tensor(Float(20))
+        var total: Tensor
+        // A picture for each text: several captions of one picture are no wrong answers to each other.
+        let owners = try Tensor(batch.owners.map(Int64.init), [batch.owners.count])
+        let paired = try images.gathered(owners), groups = batch.owners.map { batch.identities[$0] }
+        switch options.loss {
+        case .softmax: total = try Losses.contrastive(paired, texts, scale: scale, groups: groups)
+        case .sigmoid: total = try Losses.sigmoid(paired, texts, scale: scale, bias: constants.bias ?? Tensor(Float(-10)))
+        }
+        if options.textTextWeight > 0, let pairs = batch.textPairs {
+            let a = try texts.gathered(Tensor(pairs.map { Int64($0.0) }, [pairs.count]))
+            let b = try texts.gathered(Tensor(pairs.map { Int64($0.1) }, [pairs.count]))
+            let between = try Losses.contrastive(a, b, scale: scale, groups: pairs.map { groups[$0.0] })
+            total = try total + between.scaled(by: options.textTextWeight)
+        }
+        if options.teacherWeight > 0, let taught = batch.taught {
+            total = try total + Losses.cosine(texts, taught).scaled(by: options.teacherWeight)
+        }
+        return total
+    }
+
+    private func mix(_ step: Int, _ part: Int) -> UInt64 {
+        var generator = RandomGenerator(seed: options.seed &+ UInt64(step) &* 0x9E37_79B9 &+ UInt64(part) &* 0x85EB_CA6B)
+        return generator.next()
+    }
+}
+
+extension PairBatch {
+    /// Two texts of each picture that has several: the first and the last.
+    fileprivate var textPairs: [(Int, Int)]? {
+        var first: [Int: Int] = [:], last: [Int: Int] = [:]
+        for (text, owner) in owners.enumerated() {
+            if first[owner] == nil { first[owner] = text }
+            last[owner] = text
+        }
+        let pairs = first.keys.sorted().compactMap { owner in
+            first[owner] == last[owner] ? nil : (first[owner]!, last[owner]!)
+        }
+        return pairs.count > 1 ? pairs : nil
+    }
+}
+
+extension ParameterStore {
+    /// A tensor that isn't trained, nil where there is none.
+    func constant(_ name: String) -> Tensor? {
+        let source = source()
+        return source.entry(name) == nil ? nil : try? source.tensor(name).asType(.f32)
+    }
+}

@@ -1,0 +1,135 @@
+import Checkpoints
+import Foundation
+import Tensors
+
+/// Pictures by what a frozen tower gave for them, with texts in several languages: a few hundred megabytes that training reads again and
+/// again instead of the pictures.
+public struct FeatureSet: Sendable {
+    /// `[pictures, ...]`, mapped.
+    public let features: Tensor
+    /// For each picture its texts by language.
+    public let captions: [[String: [String]]]
+    /// How often a picture is drawn beside those of other sets.
+    public let weight: Float
+    public let name: String
+
+    public var count: Int { captions.count }
+
+    /// - Parameters:
+    ///   - name: in scores and messages; that of the file where nil.
+    ///   - features: an `.npy` file whose row i belongs to line i of `captions`.
+    ///   - captions: a `.jsonl` file: `{"file": ..., "captions": {"en": [...], "zh": [...]}}`, or `"captions": [...]`, whose language is
+    ///     then `language`.
+    ///   - isKept: which lines belong to this set, by the file named in them.
+    public init(
+        name: String?, features path: String, captions file: String, language: String, weight: Float, isKept: (String) -> Bool
+    ) throws {
+        let array = try NumpyFile(path: path).tensor()
+        guard let data = FileManager.default.contents(atPath: file), data.count <= 1 << 30 else {
+            throw TrainingError.data("\(file): it can't be read")
+        }
+        var kept: [Int64] = [], captions: [[String: [String]]] = [], line = 0
+        for text in data.split(separator: UInt8(ascii: "\n")) {
+            let value = try JSONValue.parse(String(decoding: text, as: UTF8.self), file: "\(file) line \(line + 1)")
+            defer { line += 1 }
+            guard isKept(value["file"]?.string ?? value["image"]?.string ?? "") else { continue }
+            var byLanguage: [String: [String]] = [:]
+            if let list = value["captions"]?.array { byLanguage[language] = list.compactMap(\.string) }
+            for (key, list) in value["captions"]?.object ?? [:] { byLanguage[key] = (list.array ?? []).compactMap(\.string) }
+            byLanguage = byLanguage.filter { !$0.value.isEmpty }
+            guard !byLanguage.isEmpty else { continue }
+            kept.append(Int64(line))
+            captions.append(byLanguage)
+        }
+        guard array.rank >= 2, array.dim(0) == line else {
+            throw TrainingError.data("\(path): \(array.shape.first ?? 0) rows for the \(line) lines of \(file)")
+        }
+        guard !captions.isEmpty else { throw TrainingError.data("\(file): no line of it has a caption and is kept") }
+        self.captions = captions
+        self.weight = weight
+        features = kept.count == line ? array : try array.gathered(Tensor(kept, [kept.count]))
+        self.name = name ?? ((file as NSString).lastPathComponent as NSString).deletingPathExtension
+    }
+
+    private init(_ features: Tensor, _ captions: [[String: [String]]], _ weight: Float, _ name: String) {
+        (self.features, self.captions, self.weight, self.name) = (features, captions, weight, name)
+    }
+
+    /// This set with more texts for the same pictures, from another file of captions.
+    public func adding(captions other: FeatureSet) throws -> FeatureSet {
+        guard other.count == count else {
+            throw TrainingError.data("\(other.name): \(other.count) pictures, \(name) has \(count)")
+        }
+        return FeatureSet(features, zip(captions, other.captions).map { $0.merging($1) { $0 + $1 } }, weight, name)
+    }
+}
+
+/// Batches out of several sets, the first walked in epochs, the others drawn beside it; one text a language for each picture. Which
+/// pictures and texts a step sees follows from the seed and the step alone, so that a restart needs nothing but the step.
+public final class FeaturePairSupply: PairSupply {
+    private let sets: [FeatureSet]
+    private let batchSize, parts, textsPerLanguage: Int
+    private let others: Float
+    private let seed: UInt64
+    private var order: (epoch: Int, places: [Int]) = (-1, [])
+
+    /// - Parameters:
+    ///   - others: the share of a batch that comes from the sets behind the first.
+    ///   - texts: of one language that a picture shows at a time.
+    public init(_ sets: [FeatureSet], batchSize: Int, parts: Int, others: Float, texts: Int, seed: UInt64) throws {
+        guard let first = sets.first, first.count > 1 else { throw TrainingError.data("there are no pictures to train on") }
+        (self.sets, self.batchSize, self.parts, self.others, textsPerLanguage) = (sets, batchSize, parts, others, texts)
+        self.seed = seed
+    }
+
+    public var state: [String: Tensor] { [:] }
+    public func restore(_ state: [String: Tensor]) throws {}
+
+    public func batch(step: Int, part: Int) throws -> PairBatch {
+        let beside = sets.count > 1 ? Int(Float(batchSize) * others) : 0
+        let own = min(batchSize - beside, sets[0].count), index = step * parts + part
+        let perEpoch = max(1, sets[0].count / own), epoch = index / perEpoch, place = index % perEpoch
+        if order.epoch != epoch {
+            var generator = RandomGenerator(seed: seed &* 0x9E37_79B9 &+ UInt64(epoch))
+            order = (epoch, (0..<sets[0].count).shuffled(using: &generator))
+        }
+        var generator = RandomGenerator(seed: seed &* 0x85EB_CA6B &+ UInt64(index) &+ 1 << 40)
+        var chosen = order.places[place * own..<min(place * own + own, sets[0].count)].map { (set: 0, row: $0) }
+        chosen += drawn(beside, &generator)
+        return try batch(of: chosen, name: "epoch \(epoch + 1), batch \(place + 1) of \(perEpoch)", &generator)
+    }
+
+    /// Different pictures of the sets behind the first, each set by its size times its weight.
+    private func drawn(_ count: Int, _ generator: inout RandomGenerator) -> [(set: Int, row: Int)] {
+        guard count > 0 else { return [] }
+        let shares = sets.dropFirst().map { Float($0.count) * $0.weight }, total = shares.reduce(0, +)
+        var seen: Set<[Int]> = [], found: [(set: Int, row: Int)] = []
+        for _ in 0..<count {
+            var rest = generator.uniform() * total, set = 1
+            while set < sets.count - 1, rest >= shares[set - 1] {
+                rest -= shares[set - 1]
+                set += 1
+            }
+            let row = Int(generator.next() % UInt64(sets[set].count))
+            if seen.insert([set, row]).inserted { found.append((set, row)) }
+        }
+        return found
+    }
+
+    private func batch(of chosen: [(set: Int, row: Int)], name: String, _ generator: inout RandomGenerator) throws -> PairBatch {
+        var owners: [Int] = [], texts: [String] = [], rows: [Tensor] = [], identities: [Int] = []
+        let starts = sets.reduce(into: [0]) { $0.append($0.last! + $1.count) }
+        for (place, one) in chosen.enumerated() {
+            rows.append(try sets[one.set].features.selected(0, one.row))
+            identities.append(starts[one.set] + one.row)
+            for (_, list) in sets[one.set].captions[one.row].sorted(by: { $0.key < $1.key }) {
+                for text in list.shuffled(using: &generator).prefix(textsPerLanguage) {
+                    texts.append(text)
+                    owners.append(place)
+                }
+            }
+        }
+        return PairBatch(
+            pictures: .features(try Tensor.stacked(rows).asType(.f32)), owners: owners, texts: texts, identities: identities, name: name)
+    }
+}

@@ -1,0 +1,128 @@
+import Autograd
+import Catalog
+import Foundation
+import Layers
+import ModelKit
+import TestSupport
+import Tensors
+import Testing
+
+@testable import Training
+
+@Suite struct DualEncoderTests {
+    private final class Supply: PairSupply {
+        let batch: PairBatch
+        init(_ batch: PairBatch) { self.batch = batch }
+        var state: [String: Tensor] { [:] }
+        func restore(_ state: [String: Tensor]) throws {}
+        func batch(step: Int, part: Int) throws -> PairBatch { batch }
+    }
+
+    private let texts = ["a red bicycle", "两个人在海边", "a dog on the grass", "white clouds", "美丽的日落", "a cat", "children play", "a dog"]
+    /// The first picture has two texts.
+    private let owners = [0, 0, 1, 2, 3, 4, 5, 1]
+
+    private func batch(of pictures: PairBatch.Pictures) -> PairBatch {
+        PairBatch(pictures: pictures, owners: owners, texts: texts, identities: [3, 1, 4, 15, 9, 2], name: "batch")
+    }
+
+    private func task(_ folder: ModelFolder, _ batch: PairBatch, _ options: DualEncoderOptions) throws -> DualEncoderTask {
+        let loaded = try Catalog.load(folder)
+        return DualEncoderTask(tokenizer: try #require(loaded.text), supply: Supply(batch), options: options) { store, variables in
+            try TenLossesTests.build(folder, store, variables)
+        }
+    }
+
+    private func folder(_ place: String) throws -> ModelFolder {
+        try ModelFolder(path: Golden.root.appendingPathComponent("Sources/Models/DualEncoder/\(place)").path)
+    }
+
+    private func pixels() throws -> PairBatch.Pictures {
+        var generator = RandomGenerator(seed: 4)
+        return .prepared((0..<6).map { _ in Tensor.randomNormal([3, 32, 32], using: &generator) })
+    }
+
+    @Test(arguments: [DualEncoderOptions.Loss.softmax, .sigmoid]) func cachedGradientsAreThoseOfTheWholeGraph(
+        _ loss: DualEncoderOptions.Loss
+    ) throws {
+        let folder = try folder("CLIP/golden/vit"), batch = try batch(of: pixels())
+        let store = try ParameterStore(folder.source) { _ in true }
+        var options = DualEncoderOptions()
+        (options.loss, options.textTextWeight, options.dropout, options.droppedTokens) = (loss, 0.5, 0, 0)
+        let whole = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        options.chunk = 2
+        let parts = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        #expect(abs(whole.loss - parts.loss) < 1e-5)
+        #expect(Set(whole.gradients.keys) == Set(parts.gradients.keys) && whole.gradients.count > 60)
+        for (name, gradient) in whole.gradients {
+            let difference = try TensorDifference(#require(parts.gradients[name]), gradient)
+            #expect(difference.isWithin(2e-5 * max(1, gradient.floats().map { abs($0) }.max() ?? 1)), "\(name): \(difference)")
+        }
+    }
+
+    @Test func noiseIsTheSameEachTime() throws {
+        let folder = try folder("CLIP/golden/vit"), batch = try batch(of: pixels())
+        let store = try ParameterStore(folder.source) { _ in true }
+        var options = DualEncoderOptions()
+        (options.dropout, options.droppedTokens, options.chunk) = (0.2, 0.5, 3)
+        let task = try task(folder, batch, options)
+        let first = try task.gradients(store, step: 3, part: 0), second = try task.gradients(store, step: 3, part: 0)
+        let other = try task.gradients(store, step: 4, part: 0)
+        #expect(first.loss == second.loss && first.loss != other.loss)
+        for (name, gradient) in first.gradients { #expect(second.gradients[name]?.floats() == gradient.floats(), "\(name)") }
+    }
+
+    @Test func aFrozenTowerHasNoGradient() throws {
+        let folder = try folder("CLIP/golden/vit"), batch = try batch(of: pixels())
+        let store = try ParameterStore(folder.source) { !$0.hasPrefix("vision_model.") && !$0.hasPrefix("visual_projection.") }
+        var options = DualEncoderOptions()
+        options.picturesFrozen = true
+        let found = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        #expect(!found.gradients.isEmpty && found.gradients.keys.allSatisfy { !$0.hasPrefix("vi") })
+    }
+
+    @Test func headsLearnFromStoredFeatures() throws {
+        let folder = try folder("SensoriumCLIP/golden/clip")
+        var generator = RandomGenerator(seed: 5)
+        let batch = batch(of: .features(Tensor.randomNormal([6, 28], using: &generator).unitLength()))
+        let store = try ParameterStore(folder.source) { $0.hasPrefix("head.") || $0.hasPrefix("text") || $0 == "logit_scale" }
+        let task = try task(folder, batch, DualEncoderOptions())
+        var plan = TrainingPlan(schedule: Schedule(.constant, rate: 3e-3, total: 25))
+        plan.saveEvery = 0
+        var losses: [Float] = []
+        var trainer = Trainer(store, Optimizer(.adamW()), plan)
+        try trainer.run(task, events: { if case let .step(record) = $0 { losses.append(record.loss) } })
+        #expect(losses.last! < 0.4 * losses.first!, "\(losses)")
+    }
+
+    @Test func onePictureIsNoBatch() throws {
+        let folder = try folder("CLIP/golden/vit")
+        var generator = RandomGenerator(seed: 4)
+        let one = PairBatch(
+            pictures: .prepared([Tensor.randomNormal([3, 32, 32], using: &generator)]), owners: [0], texts: ["a"], identities: [0],
+            name: "captions.jsonl")
+        let store = try ParameterStore(folder.source) { _ in true }
+        #expect(throws: TrainingError.self) { try task(folder, one, DualEncoderOptions()).gradients(store, step: 0, part: 0) }
+    }
+
+    /// Values by hand: with logits [[a, b], [c, d]] the loss is the mean of four cross-entropies.
+    @Test func lossesAreTheFormulas() throws {
+        let images = try Tensor([1, 0, 0, 1] as [Float], [2, 2]), texts = try Tensor([0.8, 0.6, 0, 1] as [Float], [2, 2])
+        let logits: [[Double]] = [[0.8 * 2, 0], [0.6 * 2, 2]]
+        func entropy(_ row: [Double], _ own: Int) -> Double { log(row.map { exp($0) }.reduce(0, +)) - row[own] }
+        let rows = entropy(logits[0], 0) + entropy(logits[1], 1)
+        let columns = entropy([logits[0][0], logits[1][0]], 0) + entropy([logits[0][1], logits[1][1]], 1)
+        let softmax = try Losses.contrastive(images, texts, scale: Tensor(Float(2)))
+        #expect(abs(Double(softmax.scalar) - (rows + columns) / 4) < 1e-6)
+        let same = try Losses.contrastive(images, texts, scale: Tensor(Float(2)), groups: [7, 7])
+        let spread = (0..<2).reduce(0.0) { $0 + (entropy(logits[$1], 0) + entropy(logits[$1], 1)) / 2 }
+        let down = (0..<2).reduce(0.0) { sum, j in
+            let column = [logits[0][j], logits[1][j]]
+            return sum + (entropy(column, 0) + entropy(column, 1)) / 2
+        }
+        #expect(abs(Double(same.scalar) - (spread + down) / 4) < 1e-6)
+        let sigmoid = try Losses.sigmoid(images, texts, scale: Tensor(Float(2)), bias: Tensor(Float(-1)))
+        let expected = [(0, 0, 1.0), (0, 1, -1), (1, 0, -1), (1, 1, 1)].reduce(0.0) { $0 + log(1 + exp(-$1.2 * (logits[$1.0][$1.1] - 1))) } / 2
+        #expect(abs(Double(sigmoid.scalar) - expected) < 1e-6)
+    }
+}
