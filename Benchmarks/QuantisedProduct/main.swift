@@ -6,7 +6,8 @@ import CKernels
 import Foundation
 
 let formats: [Substring: sn_weight_format] = [
-    "f16": SN_WEIGHT_F16, "bf16": SN_WEIGHT_BF16, "q8_0": SN_WEIGHT_Q8_0, "q4_0": SN_WEIGHT_Q4_0, "q4_1": SN_WEIGHT_Q4_1, "q5_0": SN_WEIGHT_Q5_0,
+    "f16": SN_WEIGHT_F16, "bf16": SN_WEIGHT_BF16, "q8_0": SN_WEIGHT_Q8_0, "q4_0": SN_WEIGHT_Q4_0, "q4_1": SN_WEIGHT_Q4_1,
+    "q5_0": SN_WEIGHT_Q5_0,
     "q5_1": SN_WEIGHT_Q5_1, "q4_K": SN_WEIGHT_Q4_K, "q5_K": SN_WEIGHT_Q5_K, "q6_K": SN_WEIGHT_Q6_K,
 ]
 

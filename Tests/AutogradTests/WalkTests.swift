@@ -4,7 +4,9 @@ import Tensors
 import Testing
 
 @Suite struct WalkTests {
-    private func variable(_ values: [Float], _ shape: [Int]? = nil) throws -> Tensor { try Tensor(values, shape ?? [values.count]).traced() }
+    private func variable(_ values: [Float], _ shape: [Int]? = nil) throws -> Tensor {
+        try Tensor(values, shape ?? [values.count]).traced()
+    }
 
     @Test func sharedValuesAddTheirGradients() throws {
         let x = try variable([2, -3])

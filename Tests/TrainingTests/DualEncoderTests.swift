@@ -122,7 +122,8 @@ import Testing
         }
         #expect(abs(Double(same.scalar) - (spread + down) / 4) < 1e-6)
         let sigmoid = try Losses.sigmoid(images, texts, scale: Tensor(Float(2)), bias: Tensor(Float(-1)))
-        let expected = [(0, 0, 1.0), (0, 1, -1), (1, 0, -1), (1, 1, 1)].reduce(0.0) { $0 + log(1 + exp(-$1.2 * (logits[$1.0][$1.1] - 1))) } / 2
+        let expected =
+            [(0, 0, 1.0), (0, 1, -1), (1, 0, -1), (1, 1, 1)].reduce(0.0) { $0 + log(1 + exp(-$1.2 * (logits[$1.0][$1.1] - 1))) } / 2
         #expect(abs(Double(sigmoid.scalar) - expected) < 1e-6)
     }
 }

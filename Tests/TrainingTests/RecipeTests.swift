@@ -41,7 +41,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("batch: 32", "bach: 32", "did you mean `batch`"), ("batch: 32", "batch: many", "whole number"), ("kind: lion", "kind: tiger", "sgd"),
+        ("batch: 32", "bach: 32", "did you mean `batch`"), ("batch: 32", "batch: many", "whole number"),
+        ("kind: lion", "kind: tiger", "sgd"),
         ("epochs: 3", "", "either steps or epochs"), ("epochs: 3", "epochs: 3\nsteps: 5", "either steps or epochs"),
         ("task: contrastive", "task: magic", "contrastive"), ("model: start", "", "model"), ("rate: 1e-4", "rate: -1", "rate"),
         ("betas: [0.9, 0.98]", "betas: [0.9]", "two numbers"), ("shape: linear", "shape: round", "cosine"),

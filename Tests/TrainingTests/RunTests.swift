@@ -36,7 +36,8 @@ private final class Regression: TrainingTask {
             added: [
                 "up.weight": .randomNormal([8, 4], deviation: 0.4, using: &generator), "up.bias": .zeros([8]),
                 "down.weight": .randomNormal([1, 8], deviation: 0.4, using: &generator),
-            ]) { _ in true }
+            ]
+        ) { _ in true }
     }
 
     private func plan(_ steps: Int) -> TrainingPlan {
@@ -158,6 +159,8 @@ private final class Regression: TrainingTask {
         for (found, wanted) in zip((0...6).map { cosine($0) }, [0, 0.5, 1, 0.853553, 0.5, 0.146447, 0] as [Float]) {
             #expect(abs(found - wanted) < 1e-5)
         }
-        for (found, wanted) in zip((0...6).map { linear($0) }, [0, 0.5, 1, 0.75, 0.5, 0.25, 0] as [Float]) { #expect(abs(found - wanted) < 1e-6) }
+        for (found, wanted) in zip((0...6).map { linear($0) }, [0, 0.5, 1, 0.75, 0.5, 0.25, 0] as [Float]) {
+            #expect(abs(found - wanted) < 1e-6)
+        }
     }
 }

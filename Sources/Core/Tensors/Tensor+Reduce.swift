@@ -43,11 +43,17 @@ extension Tensor {
 
     /// Over `axes`, or over all of them where none is named.
     public func sum(_ axes: [Int] = [], keepDims: Bool = false) throws(TensorError) -> Tensor {
-        try reduced(axes, keepDims: keepDims, "sum") { sn_kernels().pointee.sum($0, $1) } recording: { _, kept, _ in .sum(kept: kept) }
+        try reduced(axes, keepDims: keepDims, "sum") {
+            sn_kernels().pointee.sum($0, $1)
+        } recording: { _, kept, _ in
+            .sum(kept: kept)
+        }
     }
 
     public func mean(_ axes: [Int] = [], keepDims: Bool = false) throws(TensorError) -> Tensor {
-        try reduced(axes, keepDims: keepDims, "mean") { sn_kernels().pointee.sum($0, $1) / Float($1) } recording: { _, kept, length in
+        try reduced(axes, keepDims: keepDims, "mean") {
+            sn_kernels().pointee.sum($0, $1) / Float($1)
+        } recording: { _, kept, length in
             .mean(kept: kept, length: length)
         }
     }
@@ -66,7 +72,9 @@ extension Tensor {
     }
 
     public func max(_ axes: [Int] = [], keepDims: Bool = false) throws(TensorError) -> Tensor {
-        try reduced(axes, keepDims: keepDims, "max") { sn_kernels().pointee.max($0, $1) } recording: { result, kept, _ in
+        try reduced(axes, keepDims: keepDims, "max") {
+            sn_kernels().pointee.max($0, $1)
+        } recording: { result, kept, _ in
             .extremumOver(x: detached(), result: result, kept: kept)
         }
     }

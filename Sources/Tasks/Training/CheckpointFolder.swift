@@ -86,7 +86,8 @@ public struct CheckpointFolder: Sendable {
         }
         guard file.metadata["identity"] == identity else {
             throw TrainingError.state(
-                file: place, problem: "it belongs to a run of another recipe or of other start weights; give this run another output folder")
+                file: place, problem: "it belongs to a run of another recipe or of other start weights; give this run another output folder"
+            )
         }
         var tensors: [String: Tensor] = [:]
         for entry in file.entries { tensors[entry.name] = try file.tensor(entry.name) }

@@ -106,7 +106,8 @@ public final class DualEncoderTask: TrainingTask {
             throw TrainingError.data("\(batch.name): a contrastive batch wants at least two pictures, found \(batch.count)")
         }
         let variables = store.variables()
-        let towers = DualTowers(model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
+        let towers = DualTowers(
+            model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
         let constants = Constants(
             scale: variables[scaleName] ?? store.constant(scaleName), bias: variables[biasName] ?? store.constant(biasName))
         var loss: Tensor, total: [String: Tensor] = [:]

@@ -56,7 +56,9 @@ public struct Optimizer: Sendable {
                     if momentum == 0 {
                         sn_sgd(w, g, nil, n, rate, 0, 0, 0, decay, scale, 1)
                     } else {
-                        first[name]?.update { sn_sgd(w, g, $0, n, rate, momentum, dampening, nesterov ? 1 : 0, decay, scale, fresh ? 1 : 0) }
+                        first[name]?.update {
+                            sn_sgd(w, g, $0, n, rate, momentum, dampening, nesterov ? 1 : 0, decay, scale, fresh ? 1 : 0)
+                        }
                     }
                 }
             case let .adamW(beta1, beta2, epsilon):

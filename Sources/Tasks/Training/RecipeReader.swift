@@ -129,7 +129,8 @@ public final class RecipeReader {
     }
 
     public func section(_ name: String) throws -> RecipeReader? {
-        guard let found = value(name) ?? (changes.keys.contains { $0.hasPrefix(full(name) + ".") } ? Node([] as [(Node, Node)]) : nil) else {
+        guard let found = value(name) ?? (changes.keys.contains { $0.hasPrefix(full(name) + ".") } ? Node([] as [(Node, Node)]) : nil)
+        else {
             return nil
         }
         guard let mapping = found.mapping else { throw fail(name, "a mapping is expected") }

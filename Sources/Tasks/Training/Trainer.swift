@@ -90,7 +90,8 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
         case let .notFinite(what, step, batch, checkpoint):
             "\(what) is not a finite number at step \(step) (\(batch)); the parameters before that step are kept"
                 + (checkpoint.map { " in \($0)" } ?? "") + ". Lower the learning rate, or set clip, and resume"
-        case let .noGradient(step): "no trained parameter has a gradient at step \(step): the recipe's `train` patterns leave out what the loss depends on"
+        case let .noGradient(step):
+            "no trained parameter has a gradient at step \(step): the recipe's `train` patterns leave out what the loss depends on"
         case let .stopped(step, checkpoint):
             "stopped after step \(step)" + (checkpoint.map { "; \($0) holds everything: run the same command to go on" } ?? "")
         case let .state(file, problem): "\(file): \(problem)"
@@ -187,7 +188,8 @@ public struct Trainer {
         try task.afterUpdate(store, step: step)
         let seconds = Date().timeIntervalSince(began)
         return StepRecord(
-            step: step, loss: loss, rate: rate, gradientNorm: norm, seconds: seconds, samplesPerSecond: Double(samples) / max(seconds, 1e-9),
+            step: step, loss: loss, rate: rate, gradientNorm: norm, seconds: seconds,
+            samplesPerSecond: Double(samples) / max(seconds, 1e-9),
             metrics: metrics)
     }
 

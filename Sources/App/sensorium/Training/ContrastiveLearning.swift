@@ -59,7 +59,8 @@ struct ContrastiveLearning {
         let name = try reader.string("name")
         func read(_ section: RecipeReader) throws -> FeatureSet {
             try FeatureSet(
-                name: name, features: features, captions: place.path(try section.require("captions")), language: try section.string("language") ?? "en",
+                name: name, features: features, captions: place.path(try section.require("captions")),
+                language: try section.string("language") ?? "en",
                 weight: weight
             ) { (keep?.contains($0) ?? true) && !(leave?.contains($0) ?? false) }
         }

@@ -37,8 +37,10 @@ final class TrainingReport {
             try write(line)
             clear()
             if !output.json {
-                output.remark("step \(step): " + scores.sorted { $0.key < $1.key }.map { "\($0.key) \(NumberText.fixed(Double($0.value), 1))" }
-                    .joined(separator: ", "))
+                output.remark(
+                    "step \(step): "
+                        + scores.sorted { $0.key < $1.key }.map { "\($0.key) \(NumberText.fixed(Double($0.value), 1))" }
+                        .joined(separator: ", "))
             }
         case let .saved(step, path):
             var line = JSONLine()

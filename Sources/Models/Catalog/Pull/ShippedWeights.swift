@@ -65,7 +65,8 @@ public enum ShippedWeights {
         for place in places where FileManager.default.fileExists(atPath: place + "/" + name) { return place + "/" + name }
         throw .disk(
             path: name,
-            reason: "the weights that come with the program aren't in \(places.joined(separator: " or ")): install it whole (`make install`)")
+            reason:
+                "the weights that come with the program aren't in \(places.joined(separator: " or ")): install it whole (`make install`)")
     }
 
     /// A model folder's files: fetched tower, our weights, configuration and tokenizer.

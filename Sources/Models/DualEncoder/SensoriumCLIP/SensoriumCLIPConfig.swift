@@ -32,7 +32,8 @@ struct SensoriumCLIPConfig: Sendable {
         case "dinov2": tower = .dinov2(try DINOv2Config(vision, weights: folder))
         default:
             throw CheckpointError.unsupported(
-                file: folder.path + "/config.json", key: "vision_config.model_type", found: type, advice: "clip_vision_model and dinov2 are read")
+                file: folder.path + "/config.json", key: "vision_config.model_type", found: type,
+                advice: "clip_vision_model and dinov2 are read")
         }
         text = try BERTConfig(config.section("text_config"))
         projection = try config.size("projection_dim", default: 512)

@@ -31,7 +31,9 @@ extension BenchmarkCommand {
         var rounds = 4
 
         func validate() throws {
-            guard (1...1_000).contains(rounds), (threads ?? 1) >= 1 else { throw ValidationError("--rounds and --threads must be at least 1.") }
+            guard (1...1_000).contains(rounds), (threads ?? 1) >= 1 else {
+                throw ValidationError("--rounds and --threads must be at least 1.")
+            }
         }
 
         func run() throws {
