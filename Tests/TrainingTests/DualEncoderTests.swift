@@ -115,15 +115,23 @@ import Testing
         let softmax = try Losses.contrastive(images, texts, scale: Tensor(Float(2)))
         #expect(abs(Double(softmax.scalar) - (rows + columns) / 4) < 1e-6)
         let same = try Losses.contrastive(images, texts, scale: Tensor(Float(2)), groups: [7, 7])
-        let spread = (0..<2).reduce(0.0) { $0 + (entropy(logits[$1], 0) + entropy(logits[$1], 1)) / 2 }
-        let down = (0..<2).reduce(0.0) { sum, j in
-            let column = [logits[0][j], logits[1][j]]
-            return sum + (entropy(column, 0) + entropy(column, 1)) / 2
+        var spread = 0.0, down = 0.0
+        for own in 0..<2 {
+            let column: [Double] = [logits[0][own], logits[1][own]]
+            for other in 0..<2 {
+                spread += entropy(logits[own], other) / 2
+                down += entropy(column, other) / 2
+            }
         }
         #expect(abs(Double(same.scalar) - (spread + down) / 4) < 1e-6)
         let sigmoid = try Losses.sigmoid(images, texts, scale: Tensor(Float(2)), bias: Tensor(Float(-1)))
-        let expected =
-            [(0, 0, 1.0), (0, 1, -1), (1, 0, -1), (1, 1, 1)].reduce(0.0) { $0 + log(1 + exp(-$1.2 * (logits[$1.0][$1.1] - 1))) } / 2
+        var expected = 0.0
+        for i in 0..<2 {
+            for j in 0..<2 {
+                let sign: Double = i == j ? 1 : -1
+                expected += log(1 + exp(-sign * (logits[i][j] - 1))) / 2
+            }
+        }
         #expect(abs(Double(sigmoid.scalar) - expected) < 1e-6)
     }
 }

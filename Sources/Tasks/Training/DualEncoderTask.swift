@@ -106,7 +106,7 @@ public final class DualEncoderTask: TrainingTask {
             throw TrainingError.data("\(batch.name): a contrastive batch wants at least two pictures, found \(batch.count)")
         }
         let variables = store.variables()
-        let towers = DualTowers(
+        var towers = DualTowers(
             model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
         let constants = Constants(
             scale: variables[scaleName] ?? store.constant(scaleName), bias: variables[biasName] ?? store.constant(biasName))
@@ -122,6 +122,8 @@ public final class DualEncoderTask: TrainingTask {
             collect(first, variables, &total)
             for (chunk, leaf) in zip(chunks, leaves) where towers.isTrained(chunk) {
                 guard let seed = first[leaf] else { continue }
+                // A model of its own: what building it recorded (joined biases) is walked with the chunk.
+                towers.model = try build(store, variables)
                 let again = try towers.embed(chunk)
                 if again.trace != nil { collect(try again.gradients(seed: seed), variables, &total) }
             }

@@ -10,7 +10,7 @@ struct DualTowers {
         case texts([Int])
     }
 
-    let model: LoadedModel
+    var model: LoadedModel
     let batch: PairBatch
     let tokenizer: any TextEncoder
     let options: DualEncoderOptions

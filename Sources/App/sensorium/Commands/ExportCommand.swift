@@ -15,7 +15,7 @@ struct ExportCommand: ParsableCommand {
             EXAMPLES
               sensorium export --output vectors.npy > paths.txt
               sensorium export --output vectors.faiss --paths paths.txt
-              sensorium export --index dinov2-small --output vectors.fvecs --paths paths.txt
+              sensorium export --index sensorium-clip-base --output vectors.fvecs --paths paths.txt
             """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write: .npy, .fvecs or .faiss.", valueName: "file"), completion: .file())

@@ -13,7 +13,7 @@ struct RemoveCommand: ParsableCommand {
               sensorium remove ~/Pictures/bike.jpg
               sensorium remove ~/Pictures/old
               sensorium remove --missing
-              sensorium remove --index dinov2-small
+              sensorium remove --index sensorium-clip-base
               sensorium remove --compact
             """)
 
