@@ -84,13 +84,13 @@ let package = Package(
 
         library("Pipelines", "Tasks", ["ModelKit"]),
         library("Evaluation", "Tasks", ["Pipelines"]),
-        library("Training", "Tasks", ["Autograd", "ModelKit", "CKernels"], products: [yams]),
+        library("Training", "Tasks", ["Autograd", "ModelKit", "TrainingData", "CKernels"], products: [yams]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
         library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
-            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "Autograd", arguments],
+            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd", arguments],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(

@@ -8,6 +8,7 @@ import Pipelines
 import Tensors
 import Tokenizers
 import Training
+import TrainingData
 import VectorIndex
 
 /// What ends a command: a line for the user and the status of the program.
@@ -32,6 +33,7 @@ struct Failure: Error {
         case let error as CheckpointError: self.init(Self.status(of: error), error.description)
         case let error as RoleError: self.init(.unusable, error.description)
         case let error as IndexError: self.init(Self.status(of: error), error.description)
+        case let error as DataError: self.init(.usage, error.description)
         case let error as TrainingError: self.init(Self.status(of: error), error.description)
         case let error as Perplexity.Failure: self.init(.usage, error.description)
         case let error as EvaluationError: self.init(.usage, error.description)

@@ -4,28 +4,38 @@ import Foundation
 import ModelKit
 import Tensors
 import Training
+import TrainingData
 
 /// The task `contrastive`: its data, its loss, its scores.
 struct ContrastiveLearning {
     let task: DualEncoderTask
-    /// Pictures of an epoch.
-    let samples: Int
+    /// Pictures of an epoch; nil where the data isn't counted.
+    let samples: Int?
     let summary: String
 
-    init(_ reader: RecipeReader, recipe: Recipe, place: RecipePlace, folder: ModelFolder, loaded: LoadedModel) throws {
-        guard let text = loaded.text, loaded.textAbsence == nil, loaded.image != nil else {
+    init(
+        _ reader: RecipeReader, recipe: Recipe, place: RecipePlace, folder: ModelFolder, loaded: LoadedModel,
+        remark: @escaping (String) -> Void
+    ) throws {
+        guard let text = loaded.text, loaded.textAbsence == nil, let image = loaded.image else {
             throw RoleError(model: recipe.model, role: "dual encoder", reason: loaded.textAbsence ?? "it lacks a tower")
         }
         let options = try Self.options(reader, recipe)
-        let data = try reader.section("data")
-        guard let data else { throw reader.fail("data", "it is missing") }
-        let sets = try data.list("train").map { try Self.set($0, place) }
-        let tests = try data.list("evaluate").map { try Self.set($0, place) }
-        let supply = try FeaturePairSupply(
-            sets, batchSize: recipe.batch, parts: recipe.plan.parts, others: try data.float("others", in: 0...1) ?? 0.3,
-            texts: try data.int("texts", in: 1...100) ?? 1, seed: recipe.seed)
-        samples = sets[0].count
-        summary = "\(sets.reduce(0) { $0 + $1.count }) pictures in \(sets.count) sets"
+        guard let data = try reader.section("data") else { throw reader.fail("data", "it is missing") }
+        let supply: any PairSupply
+        if let pictures = try data.section("pictures") {
+            let own = try Self.pictures(pictures, place, recipe, image, remark)
+            (supply, samples) = (own, own.count)
+            summary = own.count.map { "\($0) pictures" } ?? "pictures in shards"
+        } else {
+            let sets = try data.list("train").map { try Self.set($0, place) }
+            supply = try FeaturePairSupply(
+                sets, batchSize: recipe.batch, parts: recipe.plan.parts, others: try data.float("others", in: 0...1) ?? 0.3,
+                texts: try data.int("texts", in: 1...100) ?? 1, seed: recipe.seed)
+            samples = sets.first?.count
+            summary = "\(sets.reduce(0) { $0 + $1.count }) pictures in \(sets.count) sets"
+        }
+        let tests = try data.list("evaluate").map { try Self.test($0, place) }
         task = DualEncoderTask(
             tokenizer: text, supply: supply, options: options,
             scoring: { model in try Self.scores(model, tokenizer: text, tests) },
@@ -45,23 +55,56 @@ struct ContrastiveLearning {
         options.droppedTokens = try section.float("dropped_tokens", in: 0...0.95) ?? 0
         options.featureNoise = try section.float("feature_noise", in: 0...10) ?? 0
         options.textTextWeight = try section.float("text_text", in: 0...100) ?? 0
-        options.teacherWeight = try section.float("teacher", in: 0...100) ?? 0
         options.picturesFrozen = try section.flag("pictures_frozen") ?? false
         options.largestScale = try section.float("largest_scale", in: 1...1000) ?? 100
         return options
     }
 
+    /// Pictures that are decoded as training goes: a folder, a table, shards, Chinese-CLIP's or COCO's files.
+    private static func pictures(
+        _ reader: RecipeReader, _ place: RecipePlace, _ recipe: Recipe, _ image: any ImageEncoder, _ remark: @escaping (String) -> Void
+    ) throws -> PictureSupply {
+        guard let fixed = image as? any FixedSizeImageEncoder else {
+            throw reader.fail("open", "this model's pictures have no common size; train on features that its tower gave")
+        }
+        let source = try open(reader, place)
+        var plan = LoadingPlan()
+        plan.batchSize = recipe.batch
+        if let languages = try reader.strings("languages") { plan.captions = .each(languages) }
+        let low = Double(try reader.float("crop", in: 0.05...1) ?? 0.9)
+        var steps: [any Augmentation] = []
+        if low < 1 { steps.append(try RandomResizedCrop(size: fixed.shortestUsefulSide, scale: low...1, filter: .bicubic)) }
+        if try reader.flag("flip") ?? false { steps.append(try HorizontalFlip()) }
+        plan.views = [PictureView(steps: steps, transform: fixed.transform)]
+        return PictureSupply(source, plan, seed: recipe.seed) { remark("left out: \($0)") }
+    }
+
+    private static func open(_ reader: RecipeReader, _ place: RecipePlace) throws -> any SampleSource {
+        var options = DataOptions()
+        options.language = try reader.string("language")
+        options.root = try reader.string("root").map { place.path($0) }
+        let paths = try reader.require("open").split(separator: ",").map { place.path($0.trimmingCharacters(in: .whitespaces)) }
+        return try DataOpener.open(paths.joined(separator: ","), options)
+    }
+
+    private static func test(_ reader: RecipeReader, _ place: RecipePlace) throws -> RetrievalScoring {
+        guard reader.has("open") else { return RetrievalScoring(try set(reader, place)) }
+        let name = try reader.string("name") ?? "pictures"
+        guard let source = try open(reader, place) as? any IndexedSource else {
+            throw reader.fail("open", "shards can't be measured on: name a folder or a table")
+        }
+        return try RetrievalScoring(name: name, source)
+    }
+
     private static func set(_ reader: RecipeReader, _ place: RecipePlace) throws -> FeatureSet {
         let features = place.path(try reader.require("features"))
-        let keep = try reader.string("keep").map { try Self.lines(place.path($0)) }
-        let leave = try reader.string("leave").map { try Self.lines(place.path($0)) }
-        let weight = try reader.float("weight", in: 0...1000) ?? 1
-        let name = try reader.string("name")
+        let keep = try reader.string("keep").map { try lines(place.path($0)) }
+        let leave = try reader.string("leave").map { try lines(place.path($0)) }
+        let weight = try reader.float("weight", in: 0...1000) ?? 1, name = try reader.string("name")
         func read(_ section: RecipeReader) throws -> FeatureSet {
             try FeatureSet(
                 name: name, features: features, captions: place.path(try section.require("captions")),
-                language: try section.string("language") ?? "en",
-                weight: weight
+                language: try section.string("language") ?? "en", weight: weight
             ) { (keep?.contains($0) ?? true) && !(leave?.contains($0) ?? false) }
         }
         // One file of captions for all languages, or one each.
@@ -75,40 +118,17 @@ struct ContrastiveLearning {
         return Set(text.split(whereSeparator: \.isNewline).map(String.init))
     }
 
-    /// Recall at 1, 5 and 10 of pictures by each text, for each set and language; `score` is the mean of recalls at 10 of the first set.
-    private static func scores(_ model: LoadedModel, tokenizer: any TextEncoder, _ sets: [FeatureSet]) throws -> [String: Float] {
-        guard let image = model.image as? any StagedImageEncoder, let text = model.text else { return [:] }
-        var scores: [String: Float] = [:], main: [Float] = []
+    /// The scores of every set; `score` is the mean of the first one's recalls at 10.
+    private static func scores(
+        _ model: LoadedModel, tokenizer: any TextEncoder, _ sets: [RetrievalScoring]
+    ) throws -> [String: Float] {
+        var all: [String: Float] = [:]
         for (place, set) in sets.enumerated() {
-            var rows: [Tensor] = []
-            for start in stride(from: 0, to: set.count, by: 256) {
-                let part = try set.features.sliced(0, start..<min(set.count, start + 256)).asType(.f32).contiguous()
-                rows.append(try image.embed(features: part).unitLength())
-            }
-            let pictures = try Tensor.concatenated(rows).transposed()
-            for language in Set(set.captions.flatMap(\.keys)).sorted() {
-                var texts: [(String, Int)] = []
-                for (row, captions) in set.captions.enumerated() { texts += (captions[language] ?? []).map { ($0, row) } }
-                texts.sort { ($0.0.utf8.count, $0.0, $0.1) < ($1.0.utf8.count, $1.0, $1.1) }
-                var hits = [0, 0, 0]
-                for start in stride(from: 0, to: texts.count, by: 256) {
-                    let part = texts[start..<min(texts.count, start + 256)]
-                    let vectors = try text.embed(tokenizer.tokenize(part.map(\.0))).unitLength()
-                    let similarity = try vectors.matmul(pictures).floats()
-                    for (index, (_, own)) in part.enumerated() {
-                        let row = similarity[index * set.count..<(index + 1) * set.count], wanted = row[row.startIndex + own]
-                        let better = row.count { $0 > wanted }
-                        for (at, k) in [1, 5, 10].enumerated() where better < k { hits[at] += 1 }
-                    }
-                }
-                for (at, k) in [1, 5, 10].enumerated() {
-                    let recall = 100 * Float(hits[at]) / Float(max(1, texts.count))
-                    scores["\(set.name).\(language).r@\(k)"] = recall
-                    if place == 0, k == 10 { main.append(recall) }
-                }
-            }
+            let scores = try set.scores(model, tokenizer: tokenizer)
+            let main = scores.filter { $0.key.hasSuffix("r@10") }.sorted { $0.key < $1.key }.map(\.value)
+            if place == 0, !main.isEmpty { all["score"] = main.reduce(0, +) / Float(main.count) }
+            all.merge(scores) { $1 }
         }
-        if !main.isEmpty { scores["score"] = main.reduce(0, +) / Float(main.count) }
-        return scores
+        return all
     }
 }

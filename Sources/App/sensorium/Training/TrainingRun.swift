@@ -30,9 +30,13 @@ struct TrainingRun {
         let model = try ModelPlace(
             FileManager.default.fileExists(atPath: place.path(recipe.model)) ? place.path(recipe.model) : recipe.model)
         let folder = try model.folder()
-        let learning = try ContrastiveLearning(reader, recipe: recipe, place: place, folder: folder, loaded: model.load())
+        let learning = try ContrastiveLearning(
+            reader, recipe: recipe, place: place, folder: folder, loaded: model.load(), remark: { Console.standard.error($0) })
         try reader.finish()
-        recipe.setSteps(samples: learning.samples)
+        guard recipe.epochs == nil || learning.samples != nil else {
+            throw TrainingError.recipe(file: file, field: "epochs", problem: "the samples of shards aren't counted: give steps")
+        }
+        recipe.setSteps(samples: learning.samples ?? 0)
         let store = try ParameterStore(folder.source, isTrained: recipe.isTrained)
         guard !store.names.isEmpty else {
             throw TrainingError.recipe(file: file, field: "train", problem: "no parameter of \(recipe.model) fits its patterns")

@@ -1,0 +1,71 @@
+import Checkpoints
+import Foundation
+import ModelKit
+import Tensors
+import TrainingData
+
+/// Batches of pictures with their captions, decoded and augmented ahead by threads, from any source that `TrainingData` reads. A restart goes
+/// on behind the last batch that was saved.
+public final class PictureSupply: PairSupply {
+    private let source: any SampleSource
+    private let plan: LoadingPlan
+    private let seed: UInt64
+    private var loader: BatchLoader?
+    private var position: DataPosition?
+    /// Told of every sample that is passed over.
+    private let onDamage: (DataError) -> Void
+
+    /// - Parameter plan: one view for pictures, none for stored features; its epochs are set to endless.
+    public init(_ source: any SampleSource, _ plan: LoadingPlan, seed: UInt64, onDamage: @escaping (DataError) -> Void) {
+        (self.source, self.seed, self.onDamage) = (source, seed, onDamage)
+        self.plan = {
+            var plan = plan
+            plan.epochs = nil
+            return plan
+        }()
+    }
+
+    /// Samples of an epoch; nil for shards, which aren't counted.
+    public var count: Int? { (source as? any IndexedSource)?.count }
+
+    /// Steps come one after another, so the number of the step isn't looked at.
+    public func batch(step: Int, part: Int) throws -> PairBatch {
+        if loader == nil { loader = try position.map { try BatchLoader(source, plan, from: $0) } ?? BatchLoader(source, plan, seed: seed) }
+        guard let batch = try loader?.nextBatch() else { throw TrainingError.data("\(source.path): there are no more samples") }
+        batch.damaged.forEach(onDamage)
+        position = batch.position
+        var owners: [Int] = [], texts: [String] = []
+        for (place, example) in batch.examples.enumerated() {
+            for caption in example.captions {
+                owners.append(place)
+                texts.append(caption.text)
+            }
+        }
+        let pictures: PairBatch.Pictures =
+            if let features = batch.features {
+                .features(features)
+            } else if let pixels = batch.pictures.first {
+                .prepared(try (0..<batch.count).map { try pixels.selected(0, $0) })
+            } else {
+                throw TrainingError.data("\(source.path): the plan shows the network nothing of a picture")
+            }
+        return PairBatch(
+            pictures: pictures, owners: owners, texts: texts, identities: batch.examples.map { Int(truncatingIfNeeded: $0.key) },
+            name: "epoch \(batch.epoch + 1), batch \(batch.index + 1), from \(batch.examples.first?.id ?? "?") on")
+    }
+
+    public var state: [String: Tensor] {
+        guard let position, let bytes = try? JSONEncoder().encode(position) else { return [:] }
+        return (try? Tensor([UInt8](bytes), [bytes.count])).map { ["position": $0] } ?? [:]
+    }
+
+    public func restore(_ state: [String: Tensor]) throws {
+        guard let saved = state["position"] else { return }
+        let bytes = saved.asType(.u8).withElements(UInt8.self) { Data($0) }
+        do { position = try JSONDecoder().decode(DataPosition.self, from: bytes) } catch {
+            throw TrainingError.data("the checkpoint's place in the data can't be read: \(error)")
+        }
+        loader?.cancel()
+        loader = nil
+    }
+}
