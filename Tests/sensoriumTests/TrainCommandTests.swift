@@ -39,6 +39,20 @@ import Testing
         #expect(one == other)
     }
 
+    @Test func picturesAreLearntAndARestartGoesOnInTheData() throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        let whole = try CommandRun(["train", "pictures.yaml", "--set", "output=whole", "--json"], in: workspace)
+        #expect(whole.status == 0 && whole.output.contains("animals.en.r@10"), "\(whole.errors)")
+        #expect(try CommandRun(["train", "pictures.yaml", "--set", "output=again", "--quiet"], in: workspace).status == 0)
+        let again = workspace.folder.appendingPathComponent("again")
+        try FileManager.default.removeItem(at: again.appendingPathComponent("step-00000003"))
+        #expect(try CommandRun(["train", "pictures.yaml", "--set", "output=again", "--quiet"], in: workspace).status == 0)
+        let name = "step-00000003/training_state.safetensors"
+        let one = try Data(contentsOf: workspace.folder.appendingPathComponent("whole/" + name))
+        #expect(try Data(contentsOf: again.appendingPathComponent(name)) == one)
+    }
+
     @Test(arguments: [
         (["base.yaml", "--set", "batch=x"], 2, "whole number"), (["base.yaml", "--set", "bach=4"], 2, "no such field"),
         (["none.yaml"], 2, "can't be read"), (["base.yaml", "--set", "model=nowhere"], 3, "nowhere"),

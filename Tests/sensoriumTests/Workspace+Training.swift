@@ -32,5 +32,22 @@ extension Workspace {
                 expected: {pairs.en.r@10: 10}
 
                 """)
+        try write(
+            "pictures.yaml",
+            text: """
+                task: contrastive
+                model: clip-folder
+                data:
+                  pictures: {open: captions.jsonl, language: en, crop: 0.8, flip: true}
+                  evaluate:
+                    - {name: animals, open: captions.jsonl, language: en}
+                loss: {chunk: 2, dropped_tokens: 0.5}
+                batch: 3
+                epochs: 3
+                accumulate: 2
+                optimizer: {kind: lion, rate: 1e-4}
+                save_every: 1
+
+                """)
     }
 }
