@@ -55,7 +55,10 @@ public final class PictureSupply: PairSupply {
     }
 
     public var state: [String: Tensor] {
-        guard let position, let bytes = try? JSONEncoder().encode(position) else { return [:] }
+        // Sorted, so that equal places are equal bytes.
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        guard let position, let bytes = try? encoder.encode(position) else { return [:] }
         return (try? Tensor([UInt8](bytes), [bytes.count])).map { ["position": $0] } ?? [:]
     }
 
