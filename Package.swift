@@ -90,7 +90,8 @@ let package = Package(
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         .executableTarget(
-            name: "sensorium", dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd", arguments],
+            name: "sensorium",
+            dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd", arguments],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(

@@ -39,6 +39,25 @@ import Testing
         #expect(one == other)
     }
 
+    @Test func aRunKilledThreeTimesEndsWithTheSameBits() throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        let train = "sensorium train base.yaml --quiet --set steps=60"
+        #expect(try CommandRun(shell: "\(train) --set output=whole", in: workspace).status == 0)
+        for seconds in [0.05, 0.15, 0.25] {
+            _ = try CommandRun(shell: "timeout -s KILL \(seconds) \(train) --set output=killed", in: workspace)
+        }
+        let last = try CommandRun(shell: "\(train) --set output=killed", in: workspace)
+        #expect(last.status == 0, "\(last.errors)")
+        for name in ["step-00000060/training_state.safetensors", "best/model.safetensors"] {
+            let one = try Data(contentsOf: workspace.folder.appendingPathComponent("whole/" + name))
+            #expect(try Data(contentsOf: workspace.folder.appendingPathComponent("killed/" + name)) == one, "\(name)")
+        }
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: workspace.folder.appendingPathComponent("killed").path)
+                .allSatisfy { !$0.hasPrefix(".part-") })
+    }
+
     @Test func picturesAreLearntAndARestartGoesOnInTheData() throws {
         let workspace = try Workspace()
         try workspace.fillForExamples()

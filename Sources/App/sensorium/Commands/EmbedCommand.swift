@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
 import Imaging
 import ModelKit
@@ -15,9 +16,12 @@ struct EmbedCommand: ParsableCommand {
             its format: .npy (NumPy), .fvecs, or .faiss (a flat index). A picture that can't be read ends the command with \
             nothing written, so that rows never shift; --skip-failed leaves its row out and names it.
 
+            With --features what a frozen picture tower gives is written instead, before the head that is trained on it: for             `sensorium train`, in 16 bits.
+
             EXAMPLES
               sensorium embed --model dinov2-small --image a.jpg b.png --output out.npy
               sensorium embed --model clip-folder --text "a cat" "一只猫" --output words.npy
+              sensorium embed --model sensorium-clip-base --features --image a.jpg b.png --output tokens.npy
               find ~/Pictures -name '*.jpg' | sensorium embed --model dinov2-small --stdin images --output all.npy
             """)
 
@@ -48,6 +52,9 @@ struct EmbedCommand: ParsableCommand {
     @Flag(name: .long, help: "The model's numbers as they are, not scaled to length 1.")
     var raw = false
 
+    @Flag(name: .long, help: "What the picture tower gives, without the head on it (.npy).")
+    var features = false
+
     @Flag(name: .long, help: "Leave out pictures that can't be read.")
     var skipFailed = false
 
@@ -58,6 +65,9 @@ struct EmbedCommand: ParsableCommand {
         let sources = [!image.isEmpty, !text.isEmpty, stdin != nil].count { $0 }
         guard sources == 1 else { throw ValidationError("Give exactly one of --image, --text and --stdin.") }
         guard VectorFileFormat(path: output) != nil else { throw ValidationError("--output must end in .npy, .fvecs, .faiss or .index.") }
+        guard !features || (text.isEmpty && stdin != .texts && !skipFailed && output.hasSuffix(".npy")) else {
+            throw ValidationError("--features is for pictures and an .npy file, without --skip-failed.")
+        }
         guard (1...4_096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
     }
 
@@ -92,6 +102,7 @@ struct EmbedCommand: ParsableCommand {
             throw RoleError(model: place.name, role: "picture encoder", reason: "the checkpoint holds no picture tower")
         }
         guard !images.isEmpty else { throw Failure(.usage, "there is no picture to embed") }
+        if features { return (try write(features: images, encoder, place), 0) }
         let writer = try VectorFileWriter(path: output, dimension: encoder.dimension, metric: .innerProduct)
         var failed = 0
         for start in stride(from: 0, to: images.count, by: batch) {
@@ -110,6 +121,24 @@ struct EmbedCommand: ParsableCommand {
         }
         try writer.finish()
         return (images.count - failed, failed)
+    }
+
+    /// Rows of any shape, in f16: tokens of thousands of pictures are much to keep.
+    private func write(features images: [FilePath], _ encoder: any ImageEncoder, _ place: ModelPlace) throws -> Int {
+        guard let staged = encoder as? any StagedImageEncoder else {
+            throw RoleError(model: place.name, role: "tower with a head", reason: "its pictures' vectors are what its tower gives")
+        }
+        var writer: NumpyWriter?
+        for start in stride(from: 0, to: images.count, by: batch) {
+            let paths = images[start..<min(images.count, start + batch)]
+            let prepared = try PictureLoader.load(paths, shortestUsefulSide: staged.shortestUsefulSide, prepare: { try staged.prepare($0) })
+                .map { try $0.get() }
+            let rows = try staged.features(prepared)
+            if writer == nil { writer = try NumpyWriter(path: output, shape: [images.count] + rows.shape.dropFirst(), dtype: .f16) }
+            try writer?.append(rows)
+        }
+        try writer?.finish()
+        return images.count
     }
 
     private func finished(_ rows: Tensor) -> Tensor { raw ? rows.asType(.f32) : rows.unitLength() }
