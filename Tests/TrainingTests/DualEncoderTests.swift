@@ -95,6 +95,30 @@ import Testing
         #expect(losses.last! < 0.4 * losses.first!, "\(losses)")
     }
 
+    @Test func picturesFollowATeacher() throws {
+        let folder = try folder("SensoriumCLIP/golden/clip")
+        var generator = RandomGenerator(seed: 6)
+        var batch = batch(of: .features(Tensor.randomNormal([6, 28], using: &generator).unitLength()))
+        let taught = Tensor.randomNormal([6, 24], using: &generator).unitLength()
+        batch.taught = taught
+        let store = try ParameterStore(folder.source) { $0.hasPrefix("head.") }
+        var options = DualEncoderOptions()
+        options.teacherWeight = 5
+        var plan = TrainingPlan(schedule: Schedule(.constant, rate: 5e-3, total: 60))
+        plan.saveEvery = 0
+        var trainer = Trainer(store, Optimizer(.adamW()), plan)
+        func distance() throws -> Float {
+            guard case let .features(features) = batch.pictures else { return .nan }
+            let image = try #require(try TenLossesTests.build(folder, trainer.store, [:]).image as? any StagedImageEncoder)
+            return try Losses.cosine(image.embed(features: features), taught).scalar
+        }
+        let before = try distance()
+        try trainer.run(task(folder, batch, options))
+        #expect(try distance() < 0.2 * before)
+        batch.taught = Tensor.ones([6, 3])
+        #expect(throws: TrainingError.self) { try task(folder, batch, options).gradients(store, step: 0, part: 0) }
+    }
+
     @Test func onePictureIsNoBatch() throws {
         let folder = try folder("CLIP/golden/vit")
         var generator = RandomGenerator(seed: 4)

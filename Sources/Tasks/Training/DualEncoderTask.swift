@@ -19,10 +19,13 @@ public struct PairBatch: Sendable {
     public var texts: [String]
     /// Number of each picture within the data: equal numbers are one picture.
     public var identities: [Int]
+    /// A teacher's vectors of the pictures `[pictures, width]`, where there are any.
+    public var taught: Tensor?
     public var name: String
 
-    public init(pictures: Pictures, owners: [Int], texts: [String], identities: [Int], name: String) {
+    public init(pictures: Pictures, owners: [Int], texts: [String], identities: [Int], taught: Tensor? = nil, name: String) {
         (self.pictures, self.owners, self.texts, self.identities, self.name) = (pictures, owners, texts, identities, name)
+        self.taught = taught
     }
 
     var count: Int { identities.count }
@@ -56,6 +59,8 @@ public struct DualEncoderOptions: Sendable, Hashable {
     public var featureNoise: Float = 0
     /// Weight of the loss between texts of one picture (several captions, two languages); 0 leaves it out.
     public var textTextWeight: Float = 0
+    /// Weight of `1 - cosine` between pictures' embeddings and the teacher's: distillation from stored vectors.
+    public var teacherWeight: Float = 0
     /// Whether the picture tower has no trained parameter: it then runs without a graph.
     public var picturesFrozen = false
     /// The largest that `exp(logit_scale)` may become.
@@ -162,6 +167,12 @@ public final class DualEncoderTask: TrainingTask {
             let b = try texts.gathered(Tensor(pairs.map { Int64($0.1) }, [pairs.count]))
             let between = try Losses.contrastive(a, b, scale: scale, groups: pairs.map { groups[$0.0] })
             total = try total + between.scaled(by: options.textTextWeight)
+        }
+        if options.teacherWeight > 0, let taught = batch.taught {
+            guard taught.shape == images.shape else {
+                throw TrainingError.data("the teacher's vectors are of shape \(taught.shape), the pictures' embeddings \(images.shape)")
+            }
+            total = try total + Losses.cosine(images, taught).scaled(by: options.teacherWeight)
         }
         return total
     }

@@ -12,19 +12,23 @@ public struct FeatureSet: Sendable {
     /// How often a picture is drawn beside those of other sets.
     public let weight: Float
     public let name: String
+    /// A teacher's vectors of the pictures, `[pictures, width]`.
+    public let teacher: Tensor?
 
     public var count: Int { captions.count }
 
     /// - Parameters:
     ///   - name: in scores and messages; that of the file where nil.
     ///   - features: an `.npy` file whose row i belongs to line i of `captions`.
+    ///   - teacher: an `.npy` file of as many rows.
     ///   - captions: a `.jsonl` file: `{"file": ..., "captions": {"en": [...], "zh": [...]}}`, or `"captions": [...]`, whose language is
     ///     then `language`.
     ///   - isKept: which lines belong to this set, by the file named in them.
     public init(
-        name: String?, features path: String, captions file: String, language: String, weight: Float, isKept: (String) -> Bool
+        name: String?, features path: String, teacher: String? = nil, captions file: String, language: String, weight: Float,
+        isKept: (String) -> Bool
     ) throws {
-        let array = try NumpyFile(path: path).tensor()
+        let array = try NumpyFile(path: path).tensor(), taught = try teacher.map { try NumpyFile(path: $0).tensor() }
         guard let data = FileManager.default.contents(atPath: file), data.count <= 1 << 30 else {
             throw TrainingError.data("\(file): it can't be read")
         }
@@ -44,15 +48,21 @@ public struct FeatureSet: Sendable {
         guard array.rank >= 2, array.dim(0) == line else {
             throw TrainingError.data("\(path): \(array.shape.first ?? 0) rows for the \(line) lines of \(file)")
         }
+        if let taught, let teacher, taught.rank != 2 || taught.dim(0) != line {
+            throw TrainingError.data("\(teacher): shape \(taught.shape), a row for each of the \(line) lines of \(file) is expected")
+        }
         guard !captions.isEmpty else { throw TrainingError.data("\(file): no line of it has a caption and is kept") }
         self.captions = captions
         self.weight = weight
-        features = kept.count == line ? array : try array.gathered(Tensor(kept, [kept.count]))
+        let rows = try Tensor(kept, [kept.count])
+        features = kept.count == line ? array : try array.gathered(rows)
+        self.teacher = kept.count == line ? taught : try taught?.gathered(rows)
         self.name = name ?? ((file as NSString).lastPathComponent as NSString).deletingPathExtension
     }
 
-    private init(_ features: Tensor, _ captions: [[String: [String]]], _ weight: Float, _ name: String) {
-        (self.features, self.captions, self.weight, self.name) = (features, captions, weight, name)
+    private init(_ other: FeatureSet, captions: [[String: [String]]]) {
+        (features, teacher, weight, name) = (other.features, other.teacher, other.weight, other.name)
+        self.captions = captions
     }
 
     /// This set with more texts for the same pictures, from another file of captions.
@@ -60,7 +70,7 @@ public struct FeatureSet: Sendable {
         guard other.count == count else {
             throw TrainingError.data("\(other.name): \(other.count) pictures, \(name) has \(count)")
         }
-        return FeatureSet(features, zip(captions, other.captions).map { $0.merging($1) { $0 + $1 } }, weight, name)
+        return FeatureSet(self, captions: zip(captions, other.captions).map { $0.merging($1) { $0 + $1 } })
     }
 }
 
@@ -78,6 +88,9 @@ public final class FeaturePairSupply: PairSupply {
     ///   - texts: of one language that a picture shows at a time.
     public init(_ sets: [FeatureSet], batchSize: Int, parts: Int, others: Float, texts: Int, seed: UInt64) throws {
         guard let first = sets.first, first.count > 1 else { throw TrainingError.data("there are no pictures to train on") }
+        guard Set(sets.map { $0.teacher == nil }).count == 1 else {
+            throw TrainingError.data("a teacher is given for some sets of pictures and not for others")
+        }
         (self.sets, self.batchSize, self.parts, self.others, textsPerLanguage) = (sets, batchSize, parts, others, texts)
         self.seed = seed
     }
@@ -117,10 +130,11 @@ public final class FeaturePairSupply: PairSupply {
     }
 
     private func batch(of chosen: [(set: Int, row: Int)], name: String, _ generator: inout RandomGenerator) throws -> PairBatch {
-        var owners: [Int] = [], texts: [String] = [], rows: [Tensor] = [], identities: [Int] = []
+        var owners: [Int] = [], texts: [String] = [], rows: [Tensor] = [], taught: [Tensor] = [], identities: [Int] = []
         let starts = sets.reduce(into: [0]) { $0.append($0.last! + $1.count) }
         for (place, one) in chosen.enumerated() {
             rows.append(try sets[one.set].features.selected(0, one.row))
+            if let teacher = sets[one.set].teacher { taught.append(try teacher.selected(0, one.row)) }
             identities.append(starts[one.set] + one.row)
             for (_, list) in sets[one.set].captions[one.row].sorted(by: { $0.key < $1.key }) {
                 for text in list.shuffled(using: &generator).prefix(textsPerLanguage) {
@@ -130,6 +144,7 @@ public final class FeaturePairSupply: PairSupply {
             }
         }
         return PairBatch(
-            pictures: .features(try Tensor.stacked(rows).asType(.f32)), owners: owners, texts: texts, identities: identities, name: name)
+            pictures: .features(try Tensor.stacked(rows).asType(.f32)), owners: owners, texts: texts, identities: identities,
+            taught: taught.isEmpty ? nil : try Tensor.stacked(taught).asType(.f32), name: name)
     }
 }

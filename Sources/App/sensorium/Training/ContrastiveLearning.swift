@@ -55,6 +55,7 @@ struct ContrastiveLearning {
         options.droppedTokens = try section.float("dropped_tokens", in: 0...0.95) ?? 0
         options.featureNoise = try section.float("feature_noise", in: 0...10) ?? 0
         options.textTextWeight = try section.float("text_text", in: 0...100) ?? 0
+        options.teacherWeight = try section.float("teacher", in: 0...100) ?? 0
         options.picturesFrozen = try section.flag("pictures_frozen") ?? false
         options.largestScale = try section.float("largest_scale", in: 1...1000) ?? 100
         return options
@@ -101,9 +102,10 @@ struct ContrastiveLearning {
         let keep = try reader.string("keep").map { try lines(place.path($0)) }
         let leave = try reader.string("leave").map { try lines(place.path($0)) }
         let weight = try reader.float("weight", in: 0...1000) ?? 1, name = try reader.string("name")
+        let teacher = try reader.string("teacher").map { place.path($0) }
         func read(_ section: RecipeReader) throws -> FeatureSet {
             try FeatureSet(
-                name: name, features: features, captions: place.path(try section.require("captions")),
+                name: name, features: features, teacher: teacher, captions: place.path(try section.require("captions")),
                 language: try section.string("language") ?? "en", weight: weight
             ) { (keep?.contains($0) ?? true) && !(leave?.contains($0) ?? false) }
         }
