@@ -12,7 +12,8 @@ import Testing
         #expect(run.errors.contains("pairs.en.r@10"))
         let place = workspace.folder.appendingPathComponent("runs/base")
         let report = try String(contentsOf: place.appendingPathComponent("report.html"), encoding: .utf8)
-        #expect(report.contains("<svg") && report.contains("loss") && !report.contains("http"))
+        #expect(report.contains("<svg") && report.contains("loss") && !report.contains("http") && report.contains("<td>pairs.en.r@10<td>"))
+        #expect(!report.contains("SQL") && report.utf8.count < 50_000)
         #expect(try String(contentsOf: place.appendingPathComponent("log.jsonl"), encoding: .utf8).split(separator: "\n").count >= 8)
         // The best checkpoint is a model like any other.
         let embed = try CommandRun(["embed", "--model", "runs/base/best", "--text", "a cat", "--output", "cat.npy"], in: workspace)

@@ -5,13 +5,12 @@ import Training
 /// The report of a run: one page with its curves, drawn as SVG, without anything from elsewhere.
 struct TrainingPage {
     private let run: TrainingRun
-    private let scores: [String: Float]
 
-    init(run: TrainingRun, scores: [String: Float]) { (self.run, self.scores) = (run, scores) }
+    init(run: TrainingRun) { self.run = run }
 
     func write(to path: String) throws {
         let log = (try? String(contentsOfFile: run.output + "/log.jsonl", encoding: .utf8)) ?? ""
-        var values: [String: [Int: Double]] = [:]
+        var values: [String: [Int: Double]] = [:], scores: [String: Double] = [:]
         for line in log.split(separator: "\n") {
             guard let value = try? JSONValue.parse(String(line), file: "log.jsonl"), let step = value["step"]?.int,
                 let members = value.object
@@ -24,21 +23,25 @@ struct TrainingPage {
                     default: nil
                     }
                 // A restart repeats the steps since the last checkpoint: the later line counts.
-                if let number { values[name, default: [:]][step] = number }
+                if let number {
+                    values[name, default: [:]][step] = number
+                    if members["event"]?.string == "evaluated" { scores[name] = number }
+                }
             }
         }
         let curves = values.mapValues { curve in curve.sorted { $0.key < $1.key }.map { (x: Double($0.key), y: $0.value) } }
         let file = try AtomicFile(path: path)
-        try file.write(Array(page(curves).utf8))
+        try file.write(Array(page(curves, scores).utf8))
         try file.commit()
     }
 
-    private func page(_ curves: [String: [(x: Double, y: Double)]]) -> String {
+    private func page(_ curves: [String: [(x: Double, y: Double)]], _ scores: [String: Double]) -> String {
         let order = ["loss", "gradient_norm", "rate"]
         let names = order.filter { curves[$0] != nil } + curves.keys.filter { !order.contains($0) }.sorted()
-        let table = scores.sorted { $0.key < $1.key }.map { name, score in
-            let wanted = run.recipe.expected.first { $0.key == name }.map { NumberText.fixed(Double($0.value), 1) } ?? ""
-            return "<tr><td>\(escaped(name))<td>\(NumberText.fixed(Double(score), 2))<td>\(wanted)"
+        // Types are named, as GRDB makes SQL out of interpolated strings where it may.
+        let table: String = scores.sorted { $0.key < $1.key }.map { name, score -> String in
+            let wanted: String = run.recipe.expected.first { $0.key == name }.map { NumberText.fixed(Double($0.value), 1) } ?? ""
+            return "<tr><td>\(escaped(name))<td>\(NumberText.fixed(score, 2))<td>\(wanted)"
         }.joined(separator: "\n")
         return """
             <!doctype html><html lang="en"><meta charset="utf-8"><title>\(escaped(run.recipe.file))</title>
@@ -66,7 +69,7 @@ struct TrainingPage {
             return ""
         }
         let spreadX = max(last - first, 1), spreadY = high > low ? high - low : 1
-        let line = shown.enumerated().map { place, point in
+        let line: String = shown.enumerated().map { place, point -> String in
             let x = NumberText.fixed((point.x - first) / spreadX * width, 1), y = NumberText.fixed((high - point.y) / spreadY * height, 1)
             return "\(place == 0 ? "M" : "L")\(x) \(y)"
         }.joined()

@@ -90,7 +90,7 @@ final class TrainingReport {
     func finish() throws {
         clear()
         try log.synchronize()
-        try TrainingPage(run: run, scores: scores).write(to: run.output + "/report.html")
+        try TrainingPage(run: run).write(to: run.output + "/report.html")
         output.remark("\(run.output)/report.html has the curves")
     }
 
