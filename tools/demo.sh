@@ -42,13 +42,13 @@ cat >demo/queries.txt <<'QUERIES'
 # Words: titles, tags and captions, and what the pictures show
 dolphin -k 8
 # By meaning: no title has these words
-"an animal with a very long neck" -k 8
+"something to eat for breakfast" -k 8
 # By meaning, in Chinese: something that flies in the sky
 在天空中飞行的东西 -k 8
 # Chinese words: 苹果 is an apple; the drawings have English titles only
 苹果 -k 8
-# 停在路边的汽车: a car that stands at the roadside
-停在路边的汽车 -k 8
+# 海边: at the seaside
+海边 -k 8
 # By a picture that isn't in the library: a donkey
 --image demo/asked/donkey_eating.png -k 12
 # By a picture: a tiger
