@@ -273,8 +273,14 @@ def write(out: pathlib.Path, name: str, rows: list[dict], tasks: list[tuple[str,
     (out / name).mkdir(parents=True, exist_ok=True)
     draw_all(tasks)
     rows = [row for row in rows if (out / row["file"]).exists() and any(row["captions"].values())]
+    rows.sort(key=lambda row: row["file"])
+    # What a test asks, line by line beside the pictures: one text a language, none where the set has none.
+    with open(out / f"{name}-queries.jsonl", "w", encoding="utf-8") as file:
+        for row in rows:
+            asked = {language: [text] for language, text in row["query"].items() if text}
+            file.write(json.dumps({"file": row["file"], "captions": asked}, ensure_ascii=False) + "\n")
     with open(out / f"{name}.jsonl", "w", encoding="utf-8") as file:
-        for row in sorted(rows, key=lambda row: row["file"]):
+        for row in rows:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     print(f"{name}: {len(rows)} pictures")
 
