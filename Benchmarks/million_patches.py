@@ -88,16 +88,13 @@ def main():
     parser = million_search.options(__doc__.partition("\n")[0], PEERS)
     parser.add_argument("--pictures", default=os.environ.get("SENSORIUM_BENCH_PICTURES"), help="a folder of some thousand photographs")
     given = turns.parse(parser)
-    report = turns.Report(given)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(given.keep or temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "base.npy").exists():
-            if not given.pictures:
-                raise turns.Failed("no photographs: --pictures FOLDER or SENSORIUM_BENCH_PICTURES")
-            make(given.pictures, folder, given.count or (50_000 if given.quick else 1_000_000))
-        million_search.compare(given, folder, "patches of photographs", report)
-    report.finish()
+
+    def make_of_pictures(folder, count):
+        if not given.pictures:
+            raise turns.Failed("no photographs: --pictures FOLDER or SENSORIUM_BENCH_PICTURES")
+        make(given.pictures, folder, count)
+
+    million_search.measure(given, "patches of photographs", make_of_pictures)
 
 
 if __name__ == "__main__":

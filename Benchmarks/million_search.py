@@ -410,20 +410,29 @@ def compare(given, path, what, report):
     ours.close()
 
 
+def measure(given, what, make):
+    """Compares on the vectors of --keep's folder; where it has none, `make(folder, count)` writes queries.npy and base.npy first."""
+    report = turns.Report(given)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(given.keep or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "base.npy").exists():
+            make(folder, given.count or (50_000 if given.quick else 1_000_000))
+        compare(given, folder, what, report)
+    report.finish()
+
+
 def main():
     parser = options(__doc__.partition("\n")[0], list(PEERS))
     parser.add_argument("--dimension", type=int, default=512)
     given = turns.parse(parser)
-    report = turns.Report(given)
-    with tempfile.TemporaryDirectory() as temporary:
-        path = pathlib.Path(given.keep or temporary)
-        path.mkdir(parents=True, exist_ok=True)
-        if not (path / "base.npy").exists():
-            base, queries = clustered(given.count or (50_000 if given.quick else 1_000_000), given.dimension)
-            np.save(path / "base.npy", base)
-            np.save(path / "queries.npy", queries)
-        compare(given, path, "vectors", report)
-    report.finish()
+
+    def make(folder, count):
+        base, queries = clustered(count, given.dimension)
+        np.save(folder / "queries.npy", queries)
+        np.save(folder / "base.npy", base)
+
+    measure(given, "vectors", make)
 
 
 if __name__ == "__main__":
