@@ -1,5 +1,5 @@
 // The gradients' table of each instruction set.
-#include <string.h>
+#include "levels.h"
 #include "sensorium_gradients.h"
 
 #define DECLARE(LEVEL)                                                                                                     \
@@ -23,26 +23,6 @@
      log_softmax_##LEVEL, log_softmax_gradient_##LEVEL, add_rows_##LEVEL, softmax_gradient_columns_##LEVEL, add_scaled_##LEVEL, \
      sum_of_squares_##LEVEL, count_not_finite_##LEVEL, sgd_##LEVEL, adamw_##LEVEL, lion_##LEVEL, lamb_direction_##LEVEL}
 
-DECLARE(scalar)
-static const sn_gradient_table scalar = TABLE(scalar);
-#if defined(__x86_64__)
-DECLARE(avx2)
-DECLARE(avx512)
-static const sn_gradient_table avx2 = TABLE(avx2), avx512 = TABLE(avx512);
-#elif defined(__aarch64__)
-DECLARE(neon)
-static const sn_gradient_table neon = TABLE(neon);
-#endif
-
-const sn_gradient_table *sn_gradients_named(const char *name) {
-    if (!sn_kernels_named(name)) return NULL;
-#if defined(__x86_64__)
-    if (!strcmp(name, "avx512")) return &avx512;
-    if (!strcmp(name, "avx2")) return &avx2;
-#elif defined(__aarch64__)
-    if (!strcmp(name, "neon")) return &neon;
-#endif
-    return &scalar;
-}
+SN_LEVELS(sn_gradient_table, sn_gradients_named)
 
 const sn_gradient_table *sn_gradients(void) { return sn_gradients_named(sn_kernels()->name); }

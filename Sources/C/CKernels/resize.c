@@ -1,5 +1,5 @@
 // Resampling of pictures at the level that the engine chose. Integer sums are exact, so every level gives the same bytes.
-#include <string.h>
+#include "levels.h"
 #include "sensorium_imaging.h"
 #include "sensorium_kernels.h"
 
@@ -8,27 +8,7 @@
     void resize_columns_##LEVEL(const uint8_t *, intptr_t, const sn_resize_taps *, uint8_t *);
 #define TABLE(LEVEL) {#LEVEL, resize_rgb_rows_##LEVEL, resize_columns_##LEVEL}
 
-DECLARE(scalar)
-static const sn_resize_table scalar = TABLE(scalar);
-#if defined(__x86_64__)
-DECLARE(avx2)
-DECLARE(avx512)
-static const sn_resize_table avx2 = TABLE(avx2), avx512 = TABLE(avx512);
-#elif defined(__aarch64__)
-DECLARE(neon)
-static const sn_resize_table neon = TABLE(neon);
-#endif
-
-const sn_resize_table *sn_resizes_named(const char *name) {
-    if (!sn_kernels_named(name)) return NULL;
-#if defined(__x86_64__)
-    if (!strcmp(name, "avx512")) return &avx512;
-    if (!strcmp(name, "avx2")) return &avx2;
-#elif defined(__aarch64__)
-    if (!strcmp(name, "neon")) return &neon;
-#endif
-    return &scalar;
-}
+SN_LEVELS(sn_resize_table, sn_resizes_named)
 
 const sn_resize_table *sn_resizes(void) { return sn_resizes_named(sn_kernels()->name); }
 
