@@ -2,7 +2,7 @@ import Tensors
 
 /// Gradients of a scalar with respect to the variables that it was computed from.
 public struct Gradients: Sendable {
-    private var table: [UInt64: Tensor]
+    private let table: [UInt64: Tensor]
 
     init(_ table: [UInt64: Tensor]) { self.table = table }
 

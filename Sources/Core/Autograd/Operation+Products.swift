@@ -68,19 +68,7 @@ extension Operation {
         _ wanted: [Bool]
     ) throws -> [Tensor?] {
         let given = dy.contiguous()  // [batch, n, heads, value width]
-        var shape = sn_attention_shape()
-        let (n, m, valueWidth) = (q.dim(2), k.dim(2), v.dim(3))
-        (shape.batch, shape.heads, shape.key_heads, shape.queries, shape.keys) = (q.dim(0), q.dim(1), k.dim(1), n, m)
-        (shape.width, shape.value_width) = (q.dim(3), valueWidth)
-        (shape.q_batch, shape.q_head, shape.q_row) = (q.strides[0], q.strides[1], q.strides[2])
-        (shape.k_batch, shape.k_head, shape.k_row) = (k.strides[0], k.strides[1], k.strides[2])
-        (shape.v_batch, shape.v_head, shape.v_row) = (v.strides[0], v.strides[1], v.strides[2])
-        (shape.o_batch, shape.o_head, shape.o_row) = (n * q.dim(1) * valueWidth, valueWidth, q.dim(1) * valueWidth)
-        (shape.scale, shape.causal) = (scale, causal)
-        if let mask {
-            shape.mask = UnsafePointer(mask.firstFloat)
-            (shape.mask_batch, shape.mask_head, shape.mask_row) = (mask.strides[0], mask.strides[1], mask.strides[2])
-        }
+        var shape = Tensor.attentionShape(q, k, v, scale: scale, mask: mask, causal: causal)
         let dq = Tensor.makeFloats(q.shape) { _ in }, dk = Tensor.makeFloats(k.shape) { _ in }, dv = Tensor.makeFloats(v.shape) { _ in }
         withExtendedLifetime(mask) {
             sn_attention_gradient(

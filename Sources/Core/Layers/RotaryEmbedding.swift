@@ -83,7 +83,7 @@ public struct RotaryEmbedding: Sendable {
                 Tensor.makeFloats(x.shape) { out in
                     guard let first = source.baseAddress, let turns = table.baseAddress else { return }
                     let (input, turn, output) = (
-                        Rows(UnsafeMutablePointer(mutating: first)), Rows(UnsafeMutablePointer(mutating: turns)), Rows(out)
+                        Address(UnsafeMutablePointer(mutating: first)), Address(UnsafeMutablePointer(mutating: turns)), Address(out)
                     )
                     ThreadPool.parallelFor(x.dim(0) * tokens, grain: 16) { range in
                         for token in range {
@@ -120,10 +120,4 @@ public struct RotaryEmbedding: Sendable {
         }
         for i in 2 * pairs..<width { y[i] = x[i] }
     }
-}
-
-/// A pointer that parallel bodies share; each writes its own rows.
-private struct Rows: @unchecked Sendable {
-    let floats: UnsafeMutablePointer<Float>
-    init(_ floats: UnsafeMutablePointer<Float>) { self.floats = floats }
 }

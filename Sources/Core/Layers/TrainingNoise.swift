@@ -34,7 +34,7 @@ public final class TrainingNoise: Sendable {
         // One draw for the whole tensor, spread by a hash of the place: a number each would cost more than the layer.
         let seed = generator.withLock { $0.next() }, keep = 1 - dropout, bound = UInt64(Double(keep) * 0x1p32), scale = 1 / keep
         let mask = Tensor.makeFloats(x.shape) { out in
-            let target = Places(out)
+            let target = Address(out)
             ThreadPool.parallelFor(x.count, grain: 16384) { range in
                 for i in range {
                     var z = (UInt64(truncatingIfNeeded: i) &+ seed) &* 0x9E37_79B9_7F4A_7C15
@@ -62,12 +62,6 @@ public final class TrainingNoise: Sendable {
         }
         let flat = try x.reshaped([batch * tokens, x.dim(2)])
         return try flat.gathered(Tensor(rows, [batch, leading + kept]))
-    }
-
-    /// A pointer that parallel bodies share; each writes its own places.
-    private struct Places: @unchecked Sendable {
-        let floats: UnsafeMutablePointer<Float>
-        init(_ floats: UnsafeMutablePointer<Float>) { self.floats = floats }
     }
 }
 

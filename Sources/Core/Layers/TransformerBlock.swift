@@ -77,10 +77,7 @@ public struct TransformerBlock: Sendable {
     /// `[batch, tokens, width]`
     public func callAsFunction(_ x: Tensor, mask: Tensor? = nil, causal: Bool = false) throws(TensorError) -> Tensor {
         try apply(x) { (inner, residual) throws(TensorError) in
-            guard TrainingNoise.current?.drops == true else {
-                return try attention(inner, mask: mask, causal: causal, scale: firstScale, residual: residual)
-            }
-            return try attention(inner, mask: mask, causal: causal, scale: firstScale).dropout() + residual
+            try attention(inner, mask: mask, causal: causal, scale: firstScale, residual: residual)
         }
     }
 
@@ -88,27 +85,27 @@ public struct TransformerBlock: Sendable {
     public func callAsFunction(selected: Tensor, of x: Tensor, mask: Tensor?) throws(TensorError) -> Tensor {
         let all = try config.norm == .before ? firstNorm(x) : x
         return try apply(selected) { (inner, residual) throws(TensorError) in
-            guard TrainingNoise.current?.drops == true else {
-                return try attention(selected: inner, of: all, mask: mask, scale: firstScale, residual: residual)
-            }
-            return try attention(selected: inner, of: all, mask: mask, scale: firstScale).dropout() + residual
+            try attention(selected: inner, of: all, mask: mask, scale: firstScale, residual: residual)
         }
     }
 
-    /// `mix` is the attention of normed tokens, plus a residual.
-    private func apply(_ x: Tensor, _ mix: (Tensor, Tensor) throws(TensorError) -> Tensor) throws(TensorError) -> Tensor {
+    /// `mix` is the attention of normed tokens, plus a residual where one is given.
+    private func apply(_ x: Tensor, _ mix: (Tensor, Tensor?) throws(TensorError) -> Tensor) throws(TensorError) -> Tensor {
         if config.norm == .after {
-            let y = try firstNorm(mix(x, x))
-            return try secondNorm(lowered(up(y, activation: config.activation), y))
+            let y = try firstNorm(added(to: x) { (residual) throws(TensorError) in try mix(x, residual) })
+            let inner = try up(y, activation: config.activation)
+            return try secondNorm(added(to: y) { (residual) throws(TensorError) in try down(inner, residual: residual) })
         }
-        let y = try mix(firstNorm(x), x)
-        return try lowered(feedForward(secondNorm(y)), y)
+        let normed = try firstNorm(x), y = try added(to: x) { (residual) throws(TensorError) in try mix(normed, residual) }
+        let inner = try feedForward(secondNorm(y))
+        return try added(to: y) { (residual) throws(TensorError) in try down(inner, scale: secondScale, residual: residual) }
     }
 
-    /// The end of the feed-forward branch, and what it is added to.
-    private func lowered(_ inner: Tensor, _ residual: Tensor) throws(TensorError) -> Tensor {
-        guard TrainingNoise.current?.drops == true else { return try down(inner, scale: secondScale, residual: residual) }
-        return try down(inner, scale: secondScale).dropout() + residual
+    /// A branch and what it is added to: in the branch's last product, or behind dropout where training asks for it.
+    private func added(
+        to residual: Tensor, _ branch: (Tensor?) throws(TensorError) -> Tensor
+    ) throws(TensorError) -> Tensor {
+        TrainingNoise.current?.drops == true ? try branch(nil).dropout() + residual : try branch(residual)
     }
 
     private func feedForward(_ x: Tensor) throws(TensorError) -> Tensor {

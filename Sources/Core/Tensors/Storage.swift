@@ -62,8 +62,8 @@ public struct MappingError: Error, Sendable, Equatable, CustomStringConvertible 
 }
 
 /// A pointer that parallel bodies share; each writes its own part.
-struct Address: @unchecked Sendable {
+package struct Address: @unchecked Sendable {
     let raw: UnsafeMutableRawPointer
-    init(_ pointer: UnsafeMutablePointer<Float>) { raw = UnsafeMutableRawPointer(pointer) }
-    @inline(__always) var floats: UnsafeMutablePointer<Float> { raw.assumingMemoryBound(to: Float.self) }
+    package init(_ pointer: UnsafeMutablePointer<Float>) { raw = UnsafeMutableRawPointer(pointer) }
+    @inline(__always) package var floats: UnsafeMutablePointer<Float> { raw.assumingMemoryBound(to: Float.self) }
 }

@@ -24,26 +24,36 @@ extension Tensor {
         let (q, k, v) = (queries.rowsAdjacent(), keys.rowsAdjacent(), values.rowsAdjacent())
         let batch = q.shape[0], heads = q.shape[1], n = q.shape[2], m = k.shape[2], valueWidth = v.shape[3]
         let additive = try mask.map { (mask: Tensor) throws(TensorError) in try mask.additiveMask(to: [batch, heads, n, m]) }
+        let factor = scale ?? 1 / Float(q.shape[3]).squareRoot()
         return Tensor.makeFloats([batch, n, heads, valueWidth]) { out in
-            var shape = sn_attention_shape()
-            (shape.batch, shape.heads, shape.key_heads, shape.queries, shape.keys) = (batch, heads, k.shape[1], n, m)
-            (shape.width, shape.value_width) = (q.shape[3], valueWidth)
-            (shape.q_batch, shape.q_head, shape.q_row) = (q.strides[0], q.strides[1], q.strides[2])
-            (shape.k_batch, shape.k_head, shape.k_row) = (k.strides[0], k.strides[1], k.strides[2])
-            (shape.v_batch, shape.v_head, shape.v_row) = (v.strides[0], v.strides[1], v.strides[2])
-            (shape.o_batch, shape.o_head, shape.o_row) = (n * heads * valueWidth, valueWidth, heads * valueWidth)
-            shape.scale = scale ?? 1 / Float(q.shape[3]).squareRoot()
-            shape.causal = causal
-            if let additive {
-                shape.mask = UnsafePointer(additive.floatPointer)
-                (shape.mask_batch, shape.mask_head, shape.mask_row) = (additive.strides[0], additive.strides[1], additive.strides[2])
-            }
+            var shape = attentionShape(q, k, v, scale: factor, mask: additive, causal: causal)
             withExtendedLifetime(additive) { sn_attention(q.floatPointer, k.floatPointer, v.floatPointer, out, &shape) }
         }.recorded(
             queries, keys, values,
             .attention(
-                queries: q.detached(), keys: k.detached(), values: v.detached(), scale: scale ?? 1 / Float(q.shape[3]).squareRoot(),
-                mask: additive?.detached(), causal: causal))
+                queries: q.detached(), keys: k.detached(), values: v.detached(), scale: factor, mask: additive?.detached(),
+                causal: causal))
+    }
+
+    /// What the kernels want to know of an attention and of its gradient. The result is `[batch, n, heads, value width]`, row-major; the
+    /// mask must be kept alive while the shape is used.
+    package static func attentionShape(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, scale: Float, mask: Tensor?, causal: Bool
+    ) -> sn_attention_shape {
+        var shape = sn_attention_shape()
+        let (heads, n, valueWidth) = (q.shape[1], q.shape[2], v.shape[3])
+        (shape.batch, shape.heads, shape.key_heads, shape.queries, shape.keys) = (q.shape[0], heads, k.shape[1], n, k.shape[2])
+        (shape.width, shape.value_width) = (q.shape[3], valueWidth)
+        (shape.q_batch, shape.q_head, shape.q_row) = (q.strides[0], q.strides[1], q.strides[2])
+        (shape.k_batch, shape.k_head, shape.k_row) = (k.strides[0], k.strides[1], k.strides[2])
+        (shape.v_batch, shape.v_head, shape.v_row) = (v.strides[0], v.strides[1], v.strides[2])
+        (shape.o_batch, shape.o_head, shape.o_row) = (n * heads * valueWidth, valueWidth, heads * valueWidth)
+        (shape.scale, shape.causal) = (scale, causal)
+        if let mask {
+            shape.mask = UnsafePointer(mask.floatPointer)
+            (shape.mask_batch, shape.mask_head, shape.mask_row) = (mask.strides[0], mask.strides[1], mask.strides[2])
+        }
+        return shape
     }
 
     /// The same with a matrix of scores, for masks that are learnt.
