@@ -78,20 +78,19 @@ public final class DualEncoderTask: TrainingTask {
     private let supply: any PairSupply
     private let options: DualEncoderOptions
     private let scoring: (LoadedModel) throws -> [String: Float]
-    /// Names of the temperature (its logarithm) and of SigLIP's bias in the store.
-    private let scaleName, biasName: String
+    /// Names of the temperature (its logarithm) and of SigLIP's bias, as Hugging Face has them.
+    private static let scaleName = "logit_scale", biasName = "logit_bias"
 
     /// - Parameters:
     ///   - build: the model with some parameters replaced by variables.
     ///   - tokenizer: makes the tokens: the model as it was loaded first.
     ///   - scoring: measures a model on data kept apart.
     public init(
-        tokenizer: any TextEncoder, supply: any PairSupply, options: DualEncoderOptions, scaleName: String = "logit_scale",
-        biasName: String = "logit_bias", scoring: @escaping (LoadedModel) throws -> [String: Float] = { _ in [:] },
+        tokenizer: any TextEncoder, supply: any PairSupply, options: DualEncoderOptions,
+        scoring: @escaping (LoadedModel) throws -> [String: Float] = { _ in [:] },
         build: @escaping (ParameterStore, [String: Tensor]) throws -> LoadedModel
     ) {
         (self.tokenizer, self.supply, self.options, self.scoring, self.build) = (tokenizer, supply, options, scoring, build)
-        (self.scaleName, self.biasName) = (scaleName, biasName)
     }
 
     public var state: [String: Tensor] { supply.state }
@@ -107,15 +106,21 @@ public final class DualEncoderTask: TrainingTask {
         var towers = DualTowers(
             model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
         let constants = Constants(
-            scale: variables[scaleName] ?? store.constant(scaleName), bias: variables[biasName] ?? store.constant(biasName))
-        var loss: Tensor, total: [String: Tensor] = [:]
-        if let chunk = options.chunk {
+            scale: try variables[Self.scaleName] ?? store.constant(Self.scaleName),
+            bias: try variables[Self.biasName] ?? store.constant(Self.biasName))
+        let chunks = try towers.chunks(of: options.chunk ?? .max)
+        var total: [String: Tensor] = [:]
+        let value: Float
+        if options.chunk == nil {
+            let loss = try loss(towers.assembled(chunks, chunks.map { try towers.embed($0) }), batch, constants)
+            value = loss.scalar
+            collect(try loss.gradients(), variables, &total)
+        } else {
             // Embeddings first, then the loss on them, then each chunk again with the gradient of its rows.
-            let chunks = towers.chunks(of: chunk)
             let found = try Tensor.withoutRecording { () throws -> [Tensor] in try chunks.map { try towers.embed($0) } }
             let leaves = found.map { $0.traced() }
-            loss = try self.loss(towers.assembled(chunks, leaves), batch, constants)
-            let value = loss.scalar
+            let loss = try loss(towers.assembled(chunks, leaves), batch, constants)
+            value = loss.scalar
             let first = try loss.gradients()
             collect(first, variables, &total)
             for (chunk, leaf) in zip(chunks, leaves) where towers.isTrained(chunk) {
@@ -125,23 +130,13 @@ public final class DualEncoderTask: TrainingTask {
                 let again = try towers.embed(chunk)
                 if again.trace != nil { collect(try again.gradients(seed: seed), variables, &total) }
             }
-            return result(value, total, batch, constants)
         }
-        let chunks = towers.chunks(of: .max)
-        loss = try self.loss(towers.assembled(chunks, chunks.map { try towers.embed($0) }), batch, constants)
-        let value = loss.scalar
-        collect(try loss.gradients(), variables, &total)
-        return result(value, total, batch, constants)
+        let metrics = constants.scale.map { ["scale": $0.detached().exp().scalar] } ?? [:]
+        return StepGradients(loss: value, gradients: total, metrics: metrics, batch: batch.name, samples: batch.count)
     }
 
     private struct Constants {
         var scale, bias: Tensor?
-    }
-
-    private func result(_ loss: Float, _ gradients: [String: Tensor], _ batch: PairBatch, _ constants: Constants) -> StepGradients {
-        var metrics: [String: Float] = [:]
-        if let scale = constants.scale { metrics["scale"] = scale.detached().exp().scalar }
-        return StepGradients(loss: loss, gradients: gradients, metrics: metrics, batch: batch.name, samples: batch.count)
     }
 
     private func collect(_ found: Gradients, _ variables: [String: Tensor], _ total: inout [String: Tensor]) {
@@ -195,13 +190,5 @@ extension PairBatch {
             first[owner] == last[owner] ? nil : (first[owner]!, last[owner]!)
         }
         return pairs.count > 1 ? pairs : nil
-    }
-}
-
-extension ParameterStore {
-    /// A tensor that isn't trained, nil where there is none.
-    func constant(_ name: String) -> Tensor? {
-        let source = source()
-        return source.entry(name) == nil ? nil : try? source.tensor(name).asType(.f32)
     }
 }

@@ -6,8 +6,8 @@ import Tensors
 struct DualTowers {
     enum Chunk {
         case pictures(Range<Int>)
-        /// Places of texts, of similar lengths.
-        case texts([Int])
+        /// Places of texts, of similar lengths, and their tokens.
+        case texts([Int], TokenBatch)
     }
 
     var model: LoadedModel
@@ -25,7 +25,7 @@ struct DualTowers {
     }
 
     /// Pictures and texts of the batch in parts of at most `size`.
-    func chunks(of size: Int) -> [Chunk] {
+    func chunks(of size: Int) throws -> [Chunk] {
         var all: [Chunk] = []
         for start in stride(from: 0, to: batch.count, by: min(size, batch.count)) {
             all.append(.pictures(start..<min(batch.count, start + min(size, batch.count))))
@@ -34,7 +34,8 @@ struct DualTowers {
         let order = batch.texts.indices.sorted { (batch.texts[$0].utf8.count, $0) < (batch.texts[$1].utf8.count, $1) }
         let together = min(size, Self.textsTogether)
         for start in stride(from: 0, to: order.count, by: together) {
-            all.append(.texts(Array(order[start..<min(order.count, start + together)])))
+            let places = Array(order[start..<min(order.count, start + together)])
+            all.append(.texts(places, try tokenizer.tokenize(places.map { batch.texts[$0] })))
         }
         return all
     }
@@ -45,11 +46,10 @@ struct DualTowers {
         case let .pictures(range):
             let found = try noisy(UInt64(range.lowerBound)) { try pictures(range) }
             return options.picturesFrozen ? found.detached() : found
-        case let .texts(places):
+        case let .texts(places, tokens):
             guard let text = model.text else {
                 throw RoleError(model: model.family, role: "text encoder", reason: model.textAbsence ?? "the checkpoint has none")
             }
-            let tokens = try tokenizer.tokenize(places.map { batch.texts[$0] })
             return try noisy(0x7E37 &+ UInt64(places.first ?? 0)) { try text.embed(tokens) }
         }
     }
@@ -85,7 +85,7 @@ struct DualTowers {
         for (chunk, part) in zip(chunks, parts) {
             switch chunk {
             case .pictures: images.append(part)
-            case let .texts(places):
+            case let .texts(places, _):
                 texts.append(part)
                 order += places
             }

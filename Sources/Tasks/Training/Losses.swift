@@ -60,11 +60,4 @@ public enum Losses {
         let difference = try found - wanted
         return try (difference * difference).mean()
     }
-
-    /// Divergence of a student's softmax from a teacher's at a temperature (Hinton et al. 2015): `T^2 KL(teacher || student)`.
-    public static func distillation(_ student: Tensor, _ teacher: Tensor, temperature: Float) throws(TensorError) -> Tensor {
-        let wanted = try teacher.detached().scaled(by: 1 / temperature).logSoftmax()
-        let found = try student.scaled(by: 1 / temperature).logSoftmax()
-        return try (wanted.exp() * (wanted - found)).sum([-1]).mean().scaled(by: temperature * temperature)
-    }
 }

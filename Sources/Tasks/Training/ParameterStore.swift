@@ -9,7 +9,7 @@ public struct ParameterStore: Sendable {
     private var values: [String: Tensor] = [:]
     private let base: any TensorSource
     /// Tensors that the checkpoint doesn't have: new heads, adapters.
-    private var added: [String: Tensor]
+    private let added: [String: Tensor]
 
     /// - Parameters:
     ///   - base: the checkpoint that training starts from.
@@ -45,6 +45,12 @@ public struct ParameterStore: Sendable {
 
     /// The trained parameters as variables, for one step.
     public func variables() -> [String: Tensor] { values.mapValues { $0.traced() } }
+
+    /// A tensor that isn't trained, as f32; nil where there is none.
+    func constant(_ name: String) throws(CheckpointError) -> Tensor? {
+        if let value = added[name] { return value.asType(.f32) }
+        return base.entry(name) == nil ? nil : try base.tensor(name).asType(.f32)
+    }
 
     /// What a model is built from: `variables` in place of the trained parameters.
     public func source(_ variables: [String: Tensor] = [:]) -> any TensorSource {

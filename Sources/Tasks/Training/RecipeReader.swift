@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Yams
 
@@ -156,9 +157,11 @@ public final class RecipeReader {
         for (key, _) in node {
             let name = key.string ?? "?"
             guard !known.contains(name) else { continue }
-            let near = known.sorted().min { Self.distance($0, name) < Self.distance($1, name) }
-            let hint = near.map { Self.distance($0, name) <= 3 ? "; did you mean `\($0)`?" : "" } ?? ""
-            throw fail(name, "there is no such field" + (hint.isEmpty ? "; there are \(known.sorted().joined(separator: ", "))" : hint))
+            let near = EditDistance.nearest(to: name, among: known.sorted(), limit: 1).first
+            throw fail(
+                name,
+                "there is no such field; " + (near.map { "did you mean `\($0)`?" } ?? "there are \(known.sorted().joined(separator: ", "))")
+            )
         }
         for section in sections { try section.finish() }
         guard path.isEmpty else { return }
@@ -170,19 +173,4 @@ public final class RecipeReader {
 
     /// Full names of the fields that were asked for, here and below.
     private var fields: Set<String> { sections.reduce(into: Set(known.map(full))) { $0.formUnion($1.fields) } }
-
-    private static func distance(_ a: String, _ b: String) -> Int {
-        let (a, b) = (Array(a.utf8), Array(b.utf8))
-        var row = Array(0...b.count)
-        for i in a.indices {
-            var corner = row[0]
-            row[0] = i + 1
-            for j in b.indices {
-                let above = row[j + 1]
-                row[j + 1] = min(above + 1, row[j] + 1, corner + (a[i] == b[j] ? 0 : 1))
-                corner = above
-            }
-        }
-        return row[b.count]
-    }
 }

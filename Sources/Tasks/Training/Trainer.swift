@@ -24,8 +24,6 @@ public protocol TrainingTask: AnyObject {
     func gradients(_ store: ParameterStore, step: Int, part: Int) throws -> StepGradients
     /// Scores of the parameters on data kept apart, by name; empty where there is none.
     func evaluate(_ store: ParameterStore) throws -> [String: Float]
-    /// Changes that aren't a gradient's: a teacher that follows its student.
-    func afterUpdate(_ store: ParameterStore, step: Int) throws
     /// What else a restart needs, and how to take it up.
     var state: [String: Tensor] { get }
     func restore(_ state: [String: Tensor]) throws
@@ -33,7 +31,6 @@ public protocol TrainingTask: AnyObject {
 
 extension TrainingTask {
     public func evaluate(_ store: ParameterStore) throws -> [String: Float] { [:] }
-    public func afterUpdate(_ store: ParameterStore, step: Int) throws {}
     public var state: [String: Tensor] { [:] }
     public func restore(_ state: [String: Tensor]) throws {}
 }
@@ -185,7 +182,6 @@ public struct Trainer {
                 averages[name]?.accumulate(value, factor: 1 - share)
             }
         }
-        try task.afterUpdate(store, step: step)
         let seconds = Date().timeIntervalSince(began)
         return StepRecord(
             step: step, loss: loss, rate: rate, gradientNorm: norm, seconds: seconds,
