@@ -37,9 +37,9 @@ import Testing
         try ModelFolder(path: Golden.root.appendingPathComponent("Sources/Models/DualEncoder/\(place)").path)
     }
 
-    private func pixels() throws -> PairBatch.Pictures {
+    private func pixels(side: Int = 32) throws -> PairBatch.Pictures {
         var generator = RandomGenerator(seed: 4)
-        return .prepared((0..<6).map { _ in Tensor.randomNormal([3, 32, 32], using: &generator) })
+        return .prepared((0..<6).map { _ in Tensor.randomNormal([3, side, side], using: &generator) })
     }
 
     @Test(arguments: [DualEncoderOptions.Loss.softmax, .sigmoid]) func cachedGradientsAreThoseOfTheWholeGraph(
@@ -79,6 +79,41 @@ import Testing
         options.picturesFrozen = true
         let found = try task(folder, batch, options).gradients(store, step: 0, part: 0)
         #expect(!found.gradients.isEmpty && found.gradients.keys.allSatisfy { !$0.hasPrefix("vi") })
+    }
+
+    /// FLIP: gradients through the patches that stayed; a tower that can't do it says so.
+    @Test(arguments: ["CLIP/golden/vit", "ChineseCLIP/golden/vit", "SigLIP/golden/siglip"]) func patchesAreLeftOut(_ place: String) throws {
+        let folder = try folder(place), batch = try batch(of: pixels())
+        let store = try ParameterStore(folder.source) { $0.hasPrefix("vision_model.") }
+        var options = DualEncoderOptions()
+        options.textsFrozen = true
+        let whole = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        options.droppedTokens = 0.5
+        let half = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        #expect(whole.loss != half.loss && half.gradients.keys == whole.gradients.keys)
+    }
+
+    @Test func aTowerThatKeepsEveryPatchSaysSo() throws {
+        let folder = try folder("SensoriumCLIP/golden/dinov2"), batch = try batch(of: pixels(side: 28))
+        let store = try ParameterStore(folder.source) { $0.hasPrefix("head.") }
+        var options = DualEncoderOptions()
+        options.droppedTokens = 0.5
+        #expect(throws: TrainingError.self) { try task(folder, batch, options).gradients(store, step: 0, part: 0) }
+        options.droppedTokens = 0
+        #expect(throws: Never.self) { try task(folder, batch, options).gradients(store, step: 0, part: 0) }
+    }
+
+    @Test(arguments: [nil, 2]) func aFrozenTextTowerIsWithoutNoise(_ chunk: Int?) throws {
+        let folder = try folder("CLIP/golden/vit"), batch = try batch(of: pixels())
+        let store = try ParameterStore(folder.source) { $0.hasPrefix("vision_model.") || $0.hasPrefix("visual_projection.") }
+        var options = DualEncoderOptions()
+        (options.textsFrozen, options.chunk) = (true, chunk)
+        let calm = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        #expect(calm.gradients.count == store.names.count)
+        options.textsFrozen = false
+        // Without noise it is only cheaper.
+        let open = try task(folder, batch, options).gradients(store, step: 0, part: 0)
+        #expect(calm.loss == open.loss && calm.gradients.mapValues { $0.floats() } == open.gradients.mapValues { $0.floats() })
     }
 
     @Test func headsLearnFromStoredFeatures() throws {

@@ -21,10 +21,17 @@ import Testing
         try Catalog.load(ModelFolder(path: folder.path, config: folder.config, source: store.source(variables)))
     }
 
+    /// What was found: the largest differences of logits and gradients, and of each loss.
+    struct Found {
+        var logits = 0.0, gradient = 0.0, parameters = 0
+        var losses: [(own: Float, wanted: Float)] = []
+    }
+
     private func learn(
         _ golden: SafetensorsFile, _ start: ParameterStore, renamed: (String) -> String = { $0 },
         _ loss: (ParameterStore, [String: Tensor]) throws -> (loss: Tensor, logits: Tensor)
-    ) throws {
+    ) throws -> Found {
+        var report = Found()
         var store = start
         let rate = try #require(golden.metadata["rate"].flatMap { Float($0) })
         let decay = try #require(golden.metadata["decay"].flatMap { Float($0) })
@@ -41,6 +48,7 @@ import Testing
             if step == 0 {
                 let difference = try TensorDifference(logits, golden.tensor("logits"))
                 #expect(difference.isWithin(1e-4), "logits: \(difference)")
+                report.logits = Double(difference.worst)
                 var compared = 0
                 for entry in golden.entries where entry.name.hasPrefix("gradient.") {
                     let name = renamed(String(entry.name.dropFirst(9))), wanted = try golden.tensor(entry.name)
@@ -48,24 +56,50 @@ import Testing
                     let largest = wanted.floats().map { abs($0) }.max() ?? 0
                     let difference = TensorDifference(own, wanted)
                     #expect(difference.isWithin(1e-4 * max(1, largest)), "gradient of \(name): \(difference)")
+                    report.gradient = max(report.gradient, Double(difference.worst / max(1, largest)))
                     compared += 1
                 }
                 #expect(compared == gradients.count)
+                report.parameters = compared
             }
             optimizer.update(&store, gradients: gradients, rate: rate)
         }
         for (step, (found, wanted)) in zip(losses, expected).enumerated() {
             #expect(abs(found - wanted) <= 1e-4 * max(1, abs(wanted)), "loss \(step): \(found), expected \(wanted)")
         }
+        report.losses = Array(zip(losses, expected))
+        return report
     }
 
-    @Test func clip() throws {
+    /// All three, and their table: losses.md.
+    @Test func equalPyTorch() throws {
+        var table = ParityTable(
+            "Tests/TrainingTests/losses.md",
+            head: """
+                # Tiny models beside PyTorch's
+
+                Ten steps of AdamW from the same weights on the same batch (Tests/TrainingTests/reference.py): the largest difference of an element
+                of the logits and of any parameter's gradient at the first step, and every loss, ours and PyTorch's. Written by
+                `SENSORIUM_TABLES=1 swift test -c release --filter TenLossesTests`.
+                """,
+            columns: ["model", "logits", "gradients (of how many tensors)"] + (1...10).map { "loss \($0)" })
+        for (name, found) in [("CLIP", try clip()), ("Llama", try llama()), ("U-Net", try unet())] {
+            #expect(found.losses.count == 10)
+            table.add(
+                name,
+                [ParityTable.text(found.logits), "\(ParityTable.text(found.gradient)) (\(found.parameters))"]
+                    + found.losses.map { String(format: "%.5f / %.5f", $0.own, $0.wanted) })
+        }
+        #expect(try table.missing().isEmpty)
+    }
+
+    private func clip() throws -> Found {
         let golden = try Self.file("clip")
         let folder = try ModelFolder(path: Golden.root.appendingPathComponent("Sources/Models/DualEncoder/CLIP/golden/vit").path)
         var store = try ParameterStore(folder.source) { _ in true }
         store["logit_scale"] = Tensor(Float(2.6592))
         let pixels = try golden.tensor("in.pixels"), ids = try golden.tensor("in.ids")
-        try learn(golden, store) { store, variables in
+        return try learn(golden, store) { store, variables in
             let model = try Self.build(folder, store, variables)
             let pictures = try (0..<pixels.dim(0)).map { try pixels.selected(0, $0) }
             let images = try #require(model.image).embed(pictures).unitLength()
@@ -76,18 +110,18 @@ import Testing
         }
     }
 
-    @Test func llama() throws {
+    private func llama() throws -> Found {
         let golden = try Self.file("llama")
         let folder = try ModelFolder(path: Golden.root.appendingPathComponent("Sources/Models/Language/Llama/golden/tied").path)
         let ids = try golden.tensor("in.ids"), following = try ids.sliced(1, 1..<ids.dim(1)).contiguous().ints()
-        try learn(golden, ParameterStore(folder.source) { _ in true }) { store, variables in
+        return try learn(golden, ParameterStore(folder.source) { _ in true }) { store, variables in
             let logits = try #require(try Self.build(folder, store, variables).language).logits(ids: ids)
             let flat = try logits.sliced(1, 0..<ids.dim(1) - 1).reshaped([following.count, logits.dim(-1)])
             return (try Losses.crossEntropy(flat, following), logits.detached())
         }
     }
 
-    @Test func unet() throws {
+    private func unet() throws -> Found {
         let golden = try Self.file("unet")
         var start: [String: Tensor] = [:]
         for entry in golden.entries where entry.name.hasPrefix("parameter.") {
@@ -95,7 +129,7 @@ import Testing
         }
         let (x, t, noise) = (try golden.tensor("in.x"), try golden.tensor("in.t"), try golden.tensor("in.noise"))
         let store = try ParameterStore(EmptySource(), added: start) { _ in true }
-        try learn(golden, store) { store, variables in
+        return try learn(golden, store) { store, variables in
             let model = try WeightLoader.load(from: store.source(variables), label: "U-Net") { TinyUNet($0) }
             let found = try model(x, t)
             return (try Losses.meanSquare(found, noise), found.detached())

@@ -9,6 +9,7 @@ public final class TrainingNoise: Sendable {
 
     private let dropout, dropped: Float
     private let generator: Mutex<RandomGenerator>
+    private let asked = Mutex(false)
 
     private init(dropout: Float, droppedTokens: Float, seed: UInt64) {
         (self.dropout, dropped) = (dropout, droppedTokens)
@@ -27,6 +28,9 @@ public final class TrainingNoise: Sendable {
     }
 
     var drops: Bool { dropout > 0 }
+
+    /// Whether tokens are to be left out and nothing has asked `keepingTokens` for it: the model doesn't know how.
+    public static var isIgnored: Bool { current.map { noise in noise.dropped > 0 && !noise.asked.withLock { $0 } } ?? false }
 
     /// `x` with elements dropped.
     func dropping(_ x: Tensor) throws(TensorError) -> Tensor {
@@ -50,6 +54,7 @@ public final class TrainingNoise: Sendable {
     /// `[batch, tokens, width]` with as many patches left out as are asked for; the first `leading` tokens stay.
     public static func keepingTokens(_ x: Tensor, leading: Int) throws(TensorError) -> Tensor {
         guard let current, current.dropped > 0 else { return x }
+        current.asked.withLock { $0 = true }
         let (batch, tokens) = (x.dim(0), x.dim(1)), patches = tokens - leading
         let kept = max(1, Int((Float(patches) * (1 - current.dropped)).rounded()))
         guard patches > 0, kept < patches else { return x }

@@ -63,6 +63,8 @@ public struct DualEncoderOptions: Sendable, Hashable {
     public var teacherWeight: Float = 0
     /// Whether the picture tower has no trained parameter: it then runs without a graph.
     public var picturesFrozen = false
+    /// The same of the text tower.
+    public var textsFrozen = false
     /// The largest that `exp(logit_scale)` may become.
     public var largestScale: Float = 100
     public var seed: UInt64 = 1

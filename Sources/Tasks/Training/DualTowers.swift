@@ -20,8 +20,10 @@ struct DualTowers {
     private static let textsTogether = 128
 
     func isTrained(_ chunk: Chunk) -> Bool {
-        if case .pictures = chunk { return !options.picturesFrozen }
-        return true
+        switch chunk {
+        case .pictures: !options.picturesFrozen
+        case .texts: !options.textsFrozen
+        }
     }
 
     /// Pictures and texts of the batch in parts of at most `size`.
@@ -50,6 +52,7 @@ struct DualTowers {
             guard let text = model.text else {
                 throw RoleError(model: model.family, role: "text encoder", reason: model.textAbsence ?? "the checkpoint has none")
             }
+            if options.textsFrozen { return try Tensor.withoutRecording { () throws -> Tensor in try text.embed(tokens) } }
             return try noisy(0x7E37 &+ UInt64(places.first ?? 0)) { try text.embed(tokens) }
         }
     }
@@ -65,7 +68,11 @@ struct DualTowers {
         switch batch.pictures {
         case let .prepared(all):
             if options.picturesFrozen { return try Tensor.withoutRecording { () throws -> Tensor in try image.embed(Array(all[range])) } }
-            return try image.embed(Array(all[range]))
+            let found = try image.embed(Array(all[range]))
+            guard !TrainingNoise.isIgnored else {
+                throw TrainingError.data("dropped_tokens: \(model.family)'s picture tower can't leave out patches; set it to 0")
+            }
+            return found
         case let .features(all):
             guard let staged = image as? any StagedImageEncoder else {
                 throw TrainingError.data("\(model.family) has no head over stored features: train on pictures")

@@ -5,30 +5,30 @@ import Tensors
 /// Pictures by what a frozen tower gave for them, with texts in several languages: a few hundred megabytes that training reads again and
 /// again instead of the pictures.
 public struct FeatureSet: Sendable {
-    /// `[pictures, ...]`, mapped.
-    public let features: Tensor
+    /// `[pictures, ...]`, mapped: what the tower gave for the pictures, and for other views of them (mirrored, cropped), of which one is
+    /// drawn each time.
+    public let views: [Tensor]
     /// For each picture its texts by language.
     public let captions: [[String: [String]]]
     /// How often a picture is drawn beside those of other sets.
     public let weight: Float
     public let name: String
-    /// A teacher's vectors of the pictures, `[pictures, width]`.
-    public let teacher: Tensor?
+    /// A teacher's vectors, `[pictures, width]`: none, one for all views, or one for each.
+    public let teachers: [Tensor]
 
     public var count: Int { captions.count }
 
     /// - Parameters:
     ///   - name: in scores and messages; that of the file where nil.
-    ///   - features: an `.npy` file whose row i belongs to line i of `captions`.
-    ///   - teacher: an `.npy` file of as many rows.
+    ///   - features: `.npy` files of one shape, a file for each view, whose row i belongs to line i of `captions`.
+    ///   - teachers: `.npy` files of as many rows: none, one, or one for each view.
     ///   - captions: a `.jsonl` file: `{"file": ..., "captions": {"en": [...], "zh": [...]}}`, or `"captions": [...]`, whose language is
     ///     then `language`.
     ///   - isKept: which lines belong to this set, by the file named in them.
     public init(
-        name: String?, features path: String, teacher: String? = nil, captions file: String, language: String, weight: Float,
+        name: String?, features paths: [String], teachers: [String] = [], captions file: String, language: String, weight: Float,
         isKept: (String) -> Bool
     ) throws {
-        let array = try NumpyFile(path: path).tensor(), taught = try teacher.map { try NumpyFile(path: $0).tensor() }
         guard let data = FileManager.default.contents(atPath: file), data.count <= 1 << 30 else {
             throw TrainingError.data("\(file): it can't be read")
         }
@@ -45,23 +45,31 @@ public struct FeatureSet: Sendable {
             kept.append(Int64(line))
             captions.append(byLanguage)
         }
-        guard array.rank >= 2, array.dim(0) == line else {
-            throw TrainingError.data("\(path): \(array.shape.first ?? 0) rows for the \(line) lines of \(file)")
-        }
-        if let taught, let teacher, taught.rank != 2 || taught.dim(0) != line {
-            throw TrainingError.data("\(teacher): shape \(taught.shape), a row for each of the \(line) lines of \(file) is expected")
-        }
         guard !captions.isEmpty else { throw TrainingError.data("\(file): no line of it has a caption and is kept") }
+        guard !paths.isEmpty, teachers.count <= 1 || teachers.count == paths.count else {
+            throw TrainingError.data("\(file): \(paths.count) files of features and \(teachers.count) of a teacher; none, one, or one each is expected")
+        }
         self.captions = captions
         self.weight = weight
         let rows = try Tensor(kept, [kept.count])
-        features = kept.count == line ? array : try array.gathered(rows)
-        self.teacher = kept.count == line ? taught : try taught?.gathered(rows)
+        func read(_ paths: [String], _ isFit: (Tensor) -> Bool) throws -> [Tensor] {
+            var arrays: [Tensor] = []
+            for path in paths {
+                let array = try NumpyFile(path: path).tensor()
+                guard isFit(array), array.dim(0) == line, array.shape == arrays.first?.shape ?? array.shape else {
+                    throw TrainingError.data("\(path): shape \(array.shape), a row for each of the \(line) lines of \(file) is expected")
+                }
+                arrays.append(array)
+            }
+            return kept.count == line ? arrays : try arrays.map { try $0.gathered(rows) }
+        }
+        views = try read(paths) { $0.rank >= 2 }
+        self.teachers = try read(teachers) { $0.rank == 2 }
         self.name = name ?? ((file as NSString).lastPathComponent as NSString).deletingPathExtension
     }
 
     private init(_ other: FeatureSet, captions: [[String: [String]]]) {
-        (features, teacher, weight, name) = (other.features, other.teacher, other.weight, other.name)
+        (views, teachers, weight, name) = (other.views, other.teachers, other.weight, other.name)
         self.captions = captions
     }
 
@@ -88,7 +96,7 @@ public final class FeaturePairSupply: PairSupply {
     ///   - texts: of one language that a picture shows at a time.
     public init(_ sets: [FeatureSet], batchSize: Int, parts: Int, others: Float, texts: Int, seed: UInt64) throws {
         guard let first = sets.first, first.count > 1 else { throw TrainingError.data("there are no pictures to train on") }
-        guard Set(sets.map { $0.teacher == nil }).count == 1 else {
+        guard Set(sets.map(\.teachers.isEmpty)).count == 1 else {
             throw TrainingError.data("a teacher is given for some sets of pictures and not for others")
         }
         (self.sets, self.batchSize, self.parts, self.others, textsPerLanguage) = (sets, batchSize, parts, others, texts)
@@ -133,10 +141,11 @@ public final class FeaturePairSupply: PairSupply {
         var owners: [Int] = [], texts: [String] = [], rows: [Tensor] = [], taught: [Tensor] = [], identities: [Int] = []
         let starts = sets.reduce(into: [0]) { $0.append($0.last! + $1.count) }
         for (place, one) in chosen.enumerated() {
-            rows.append(try sets[one.set].features.selected(0, one.row))
-            if let teacher = sets[one.set].teacher { taught.append(try teacher.selected(0, one.row)) }
+            let set = sets[one.set], view = set.views.count > 1 ? Int(generator.next() % UInt64(set.views.count)) : 0
+            rows.append(try set.views[view].selected(0, one.row))
+            if !set.teachers.isEmpty { taught.append(try set.teachers[min(view, set.teachers.count - 1)].selected(0, one.row)) }
             identities.append(starts[one.set] + one.row)
-            for (_, list) in sets[one.set].captions[one.row].sorted(by: { $0.key < $1.key }) {
+            for (_, list) in set.captions[one.row].sorted(by: { $0.key < $1.key }) {
                 for text in list.shuffled(using: &generator).prefix(textsPerLanguage) {
                     texts.append(text)
                     owners.append(place)

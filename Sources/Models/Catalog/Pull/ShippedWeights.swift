@@ -70,16 +70,25 @@ public enum ShippedWeights {
     }
 
     /// A model folder's files: fetched tower, our weights, configuration and tokenizer.
-    static func combine(_ name: String, tower: [String: Tensor]) throws -> (weights: [String: Tensor], files: [String: Data]) {
-        let folder = try folder(name)
-        let own = try unpack(SafetensorsFile(path: folder + "/trained.safetensors"))
+    /// - Parameter texts: the shipped model whose text tower and tokenizer are this one's, too; nil where it has its own.
+    static func combine(
+        _ name: String, tower: [String: Tensor], texts: String?
+    ) throws -> (weights: [String: Tensor], files: [String: Data]) {
+        let folder = try folder(name), textFolder = try texts.map(Self.folder) ?? folder
+        var weights = tower.merging(try unpack(SafetensorsFile(path: folder + "/trained.safetensors"))) { $1 }
+        if texts != nil {
+            weights.merge(try unpack(SafetensorsFile(path: textFolder + "/trained.safetensors")).filter { isText($0.key) }) { $1 }
+        }
         var files: [String: Data] = [:]
-        for file in ["config.json", "preprocessor_config.json", "tokenizer.json"] {
-            guard let data = FileManager.default.contents(atPath: folder + "/" + file) else {
-                throw PullError.disk(path: folder + "/" + file, reason: "it can't be read")
+        for (file, place) in [("config.json", folder), ("preprocessor_config.json", folder), ("tokenizer.json", textFolder)] {
+            guard let data = FileManager.default.contents(atPath: place + "/" + file) else {
+                throw PullError.disk(path: place + "/" + file, reason: "it can't be read")
             }
             files[file] = data
         }
-        return (tower.merging(own) { $1 }, files)
+        return (weights, files)
     }
+
+    /// Whether a tensor belongs to the text tower.
+    public static func isText(_ name: String) -> Bool { name.hasPrefix("text_model.") || name.hasPrefix("text_projection.") }
 }

