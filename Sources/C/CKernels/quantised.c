@@ -208,7 +208,8 @@ static void multiply_dots(const linear_job *job, intptr_t x_bytes) {
     uint8_t *x = sn_pool_allocate(x_bytes * job->m);
     for (intptr_t t = 0; t < job->m; t++) job->kernels->dots_prepare(w->format, job->x + t * job->x_row, w->k, x + t * x_bytes);
     dots_context c = {{w, x, x_bytes, job->m, job->y, job->y_row}, job->kernels, job->epilogue};
-    sn_parallel_for(w->n, 2 + 65536 / (w->k + 1), dot_rows, &c);
+    // A matrix of 100,000 elements is done before another thread has begun.
+    sn_parallel_for(w->n, 2 + 131072 / (w->k + 1), dot_rows, &c);
     sn_pool_release(x, x_bytes * job->m);
 }
 

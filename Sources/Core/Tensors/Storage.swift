@@ -13,22 +13,37 @@ public final class Storage: @unchecked Sendable {
     private let release: (@Sendable () -> Void)?
     /// Memory-mapped storage must not be written to.
     public let isReadOnly: Bool
+    /// Whether the bytes are pages of a file, which the system can read again.
+    private let isFile: Bool
 
     /// Uninitialised bytes, 64-byte aligned, from the pool.
     public init(byteCount: Int) {
         self.byteCount = byteCount
         pointer = sn_pool_allocate(max(byteCount, 1))
         release = nil
-        isReadOnly = false
+        (isReadOnly, isFile) = (false, false)
     }
 
     /// Bytes that somebody else owns (a memory map); `release` runs once when the last tensor is gone.
-    public init(borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, readOnly: Bool = true, release: @escaping @Sendable () -> Void)
-    {
-        self.pointer = pointer
-        self.byteCount = byteCount
-        self.release = release
-        isReadOnly = readOnly
+    public convenience init(
+        borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, readOnly: Bool = true, release: @escaping @Sendable () -> Void
+    ) {
+        self.init(pointer, byteCount, readOnly: readOnly, isFile: false, release)
+    }
+
+    private init(
+        _ pointer: UnsafeMutableRawPointer, _ byteCount: Int, readOnly: Bool, isFile: Bool, _ release: @escaping @Sendable () -> Void
+    ) {
+        (self.pointer, self.byteCount, self.release) = (pointer, byteCount, release)
+        (isReadOnly, self.isFile) = (readOnly, isFile)
+    }
+
+    /// Gives the memory of a file's pages back that lie whole within `bytes`; they are read again when they are touched.
+    func forgetPages(_ bytes: Range<Int>) {
+        guard isFile else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE))), first = (bytes.lowerBound + page - 1) / page * page
+        let count = bytes.upperBound / page * page - first
+        if count > 0 { madvise(pointer + first, count, MADV_DONTNEED) }
     }
 
     deinit {
@@ -51,7 +66,7 @@ extension Storage {
             throw MappingError(path: path, reason: String(cString: strerror(errno)))
         }
         let bits = UInt(bitPattern: address)
-        return Storage(borrowing: address, byteCount: count) { munmap(UnsafeMutableRawPointer(bitPattern: bits), count) }
+        return Storage(address, count, readOnly: true, isFile: true) { munmap(UnsafeMutableRawPointer(bitPattern: bits), count) }
     }
 }
 

@@ -104,6 +104,8 @@ public struct StoredRows: Sendable {
         }
         let scales = target == .int8 ? Tensor.makeFloats([rows]) { fill($0) } : nil
         if scales == nil { fill(nil) }
+        // Whoever rounds weights is short of memory: of the file's own nothing need stay.
+        storage.forgetPages(byteOffset..<byteOffset + rows * rowBytes)
         return StoredRows(format: target, rows: rows, columns: columns, storage: room, scales: scales)
     }
 
