@@ -1,8 +1,8 @@
 """Samples a second of torch's DataLoader with torchvision: training_data_peer.py FOLDER VIEW SIZE WORKERS SAMPLES
 
-The views are those of Benchmarks/TrainingData/main.swift.
+The views are those of TrainingData/main.swift, and so is the line of JSON that it prints.
 """
-
+import json
 import pathlib
 import sys
 import time
@@ -46,12 +46,16 @@ def main():
     loader = torch.utils.data.DataLoader(Pictures(folder, view(name, size)), 32, shuffle=True, num_workers=workers, drop_last=True)
     batches = iter(loader)
     next(batches)
-    start, count = time.perf_counter(), 0
+    start, count, elements, total, squares = time.perf_counter(), 0, 0, 0.0, 0.0
     for batch in batches:
         count += len(batch)
+        elements += batch.numel()
+        total += batch.sum().item()
+        squares += batch.square().sum().item()
         if count >= samples:
             break
-    print(f"{name} {size} px, {workers} workers: {count / (time.perf_counter() - start):.0f} samples/s")
+    rate, mean = count / (time.perf_counter() - start), total / elements
+    print(json.dumps({"samples_per_second": rate, "mean": mean, "deviation": (squares / elements - mean**2) ** 0.5}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 // Samples a second that the loader reads, decodes and augments: bench-training-data DATA VIEW SIZE THREADS SAMPLES
 // VIEW: contrastive (crop and normalise), simclr (crop, flip, jitter, grey, blur), supervised (crop, flip, RandAugment).
-// training_data_peer.py measures torch's DataLoader with torchvision on the same files.
+// A line of JSON: the rate, the time it took to open the data, mean and deviation of what the network would see. training_data.py runs it
+// beside torch's DataLoader.
 import Foundation
+import Tensors
 import TrainingData
 
 struct Refusal: Error, CustomStringConvertible { let description: String }
@@ -32,10 +34,17 @@ func run(_ words: [String]) throws {
     let loader = try BatchLoader(source, plan, seed: 1)
     _ = try loader.nextBatch()
     let start = Date()
-    var count = 0
-    while count < samples, let batch = try loader.nextBatch() { count += batch.count }
-    let rate = Double(count) / Date().timeIntervalSince(start)
-    print(String(format: "%@ %d px, %d threads: %.0f samples/s (opened in %.2f s)", words[2], size, threads, rate, opened))
+    var count = 0, elements = 0.0, sum = 0.0, squares = 0.0
+    while count < samples, let batch = try loader.nextBatch() {
+        let values = batch.pictures[0]
+        count += batch.count
+        elements += Double(values.count)
+        sum += Double(try values.mean().scalar) * Double(values.count)
+        squares += values.sumOfSquares()
+    }
+    let rate = Double(count) / Date().timeIntervalSince(start), mean = sum / elements
+    let deviation = (squares / elements - mean * mean).squareRoot()
+    print(#"{"samples_per_second": \#(rate), "opened": \#(opened), "mean": \#(mean), "deviation": \#(deviation)}"#)
 }
 
 do { try run(CommandLine.arguments) } catch {
