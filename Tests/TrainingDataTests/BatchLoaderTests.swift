@@ -236,6 +236,18 @@ import Testing
         #expect(try loader.nextBatch() == nil)
     }
 
+    /// A teacher sees what its student sees.
+    @Test func aTwinShowsTheSamePart() throws {
+        let scratch = try Scratch(), source = try Made.folder(scratch, count: 4)
+        let view = try PictureView.contrastive(size: 12, scale: 0.3...0.6, flip: true)
+        let plan = try plan { $0.views = [view, PictureView(steps: view.steps, transform: view.transform, twin: 0), view] }
+        let pictures = try BatchLoader(source, plan, seed: 1).all()[0].pictures.map { $0.floats() }
+        #expect(pictures[0] == pictures[1] && pictures[0] != pictures[2])
+        #expect(
+            dataError { _ = try BatchLoader(source, self.plan { $0.views = [PictureView(transform: view.transform, twin: 1)] }, seed: 1) }
+                != nil)
+    }
+
     @Test func reducedDecodingKeepsThePartAndNearlyItsPixels() throws {
         let scratch = try Scratch()
         for index in 0..<4 { try scratch.write("p/\(index).jpg", Made.jpeg(index, width: 640, height: 480)) }

@@ -26,9 +26,12 @@ import Testing
         PairBatch(pictures: pictures, owners: owners, texts: texts, identities: [3, 1, 4, 15, 9, 2], name: "batch")
     }
 
-    private func task(_ folder: ModelFolder, _ batch: PairBatch, _ options: DualEncoderOptions) throws -> DualEncoderTask {
+    private func task(
+        _ folder: ModelFolder, _ batch: PairBatch, _ options: DualEncoderOptions, teacher: LiveTeacher? = nil
+    ) throws -> DualEncoderTask {
         let loaded = try Catalog.load(folder)
-        return DualEncoderTask(tokenizer: try #require(loaded.text), supply: Supply(batch), options: options) { store, variables in
+        return DualEncoderTask(tokenizer: try #require(loaded.text), supply: Supply(batch), options: options, teacher: teacher) {
+            store, variables in
             try TenLossesTests.build(folder, store, variables)
         }
     }
@@ -58,6 +61,65 @@ import Testing
             let difference = try TensorDifference(#require(parts.gradients[name]), gradient)
             #expect(difference.isWithin(2e-5 * max(1, gradient.floats().map { abs($0) }.max() ?? 1)), "\(name): \(difference)")
         }
+    }
+
+    @Test func aStudentThatIsItsTeacherHasNothingToLearn() throws {
+        let folder = try folder("CLIP/golden/vit")
+        var batch = try batch(of: pixels())
+        if case let .prepared(all) = batch.pictures { batch.shownToTeacher = all }
+        let store = try ParameterStore(folder.source) { _ in true }, teacher = try LiveTeacher(Catalog.load(folder))
+        var options = DualEncoderOptions()
+        (options.pairWeight, options.chunk) = (0, 2)
+        options.distillation.cosine = 1
+        (options.distillation.square, options.distillation.affinity, options.distillation.relations) = (1, 1, 1)
+        let same = try task(folder, batch, options, teacher: teacher).gradients(store, step: 0, part: 0)
+        #expect(abs(same.loss) < 1e-5)
+        for (name, gradient) in same.gradients { #expect(gradient.floats().allSatisfy { abs($0) < 1e-4 }, "\(name)") }
+        // One that was moved away from it has.
+        var moved = store, generator = RandomGenerator(seed: 3)
+        let part = "text_projection.weight", value = try #require(store[part])
+        moved[part] = try value + Tensor.randomNormal(value.shape, deviation: 0.1, using: &generator)
+        #expect(try task(folder, batch, options, teacher: teacher).gradients(moved, step: 0, part: 0).loss > 1e-3)
+    }
+
+    @Test func aTeacherWithoutPicturesIsRefused() throws {
+        let folder = try folder("CLIP/golden/vit"), batch = try batch(of: pixels())
+        let store = try ParameterStore(folder.source) { _ in true }
+        var options = DualEncoderOptions()
+        options.distillation.relations = 1
+        let task = try task(folder, batch, options, teacher: LiveTeacher(Catalog.load(folder)))
+        #expect(throws: TrainingError.self) { try task.gradients(store, step: 0, part: 0) }
+    }
+
+    /// The queue of momentum distillation fills, is shared by chunks, and comes back.
+    @Test func slowCopiesAndTheirQueueComeBack() throws {
+        let folder = try folder("CLIP/golden/vit"), batch = try batch(of: pixels())
+        var options = DualEncoderOptions(), momentum = MomentumDistillation()
+        (momentum.queue, momentum.rise, momentum.share) = (12, 2, 0.5)
+        options.momentum = momentum
+        var cached = options
+        cached.chunk = 2
+        let task = try task(folder, batch, options), other = try self.task(folder, batch, cached)
+        var store = try ParameterStore(folder.source) { _ in true }, optimizer = Optimizer(.adamW())
+        for step in 0..<3 {
+            let found = try task.gradients(store, step: step, part: 0), parts = try other.gradients(store, step: step, part: 0)
+            #expect(abs(found.loss - parts.loss) < 1e-5)
+            optimizer.update(&store, gradients: found.gradients, rate: 1e-3)
+            try task.afterUpdate(store, step: step)
+            try other.afterUpdate(store, step: step)
+        }
+        #expect(try #require(task.state["queue.images"]).dim(0) == 12)
+        let again = try self.task(folder, batch, options)
+        try again.restore(task.state)
+        let next = try again.gradients(store, step: 3, part: 0), wanted = try task.gradients(store, step: 3, part: 0)
+        #expect(next.loss == wanted.loss)
+        for (name, gradient) in wanted.gradients { #expect(next.gradients[name]?.floats() == gradient.floats(), "\(name)") }
+        let part = "logit_scale", start = try #require(try ParameterStore(folder.source) { _ in true }[part]).scalar
+        let now = try #require(store[part]).scalar, slow = try #require(task.state["momentum." + part]).scalar
+        #expect(abs(slow - start) < abs(now - start) && slow != start)
+        var broken = task.state
+        broken["queue.texts"] = Tensor.zeros([1, 2])
+        #expect(throws: TrainingError.self) { try again.restore(broken) }
     }
 
     @Test func noiseIsTheSameEachTime() throws {
@@ -135,10 +197,10 @@ import Testing
         var generator = RandomGenerator(seed: 6)
         var batch = batch(of: .features(Tensor.randomNormal([6, 28], using: &generator).unitLength()))
         let taught = Tensor.randomNormal([6, 24], using: &generator).unitLength()
-        batch.taught = taught
+        batch.taught = Taught(pictures: taught)
         let store = try ParameterStore(folder.source) { $0.hasPrefix("head.") }
         var options = DualEncoderOptions()
-        options.teacherWeight = 5
+        options.distillation.cosine = 5
         var plan = TrainingPlan(schedule: Schedule(.constant, rate: 5e-3, total: 60))
         plan.saveEvery = 0
         var trainer = Trainer(store, Optimizer(.adamW()), plan)
@@ -150,7 +212,7 @@ import Testing
         let before = try distance()
         try trainer.run(task(folder, batch, options))
         #expect(try distance() < 0.2 * before)
-        batch.taught = Tensor.ones([6, 3])
+        batch.taught = Taught(pictures: Tensor.ones([6, 3]))
         #expect(throws: TrainingError.self) { try task(folder, batch, options).gradients(store, step: 0, part: 0) }
     }
 

@@ -33,6 +33,27 @@ extension Workspace {
 
                 """)
         try write(
+            "momentum.yaml",
+            text: """
+                task: contrastive
+                model: start
+                train: ["head.**", "text_projection.weight", logit_scale]
+                data:
+                  train:
+                    - {features: features.npy, captions: pairs-to-learn.jsonl}
+                  evaluate:
+                    - {name: pairs, features: features.npy, captions: pairs-to-learn.jsonl}
+                momentum: {queue: 40, alpha: 0.4, rise: 4}
+                teacher: {model: start, affinity: 0.5, relations: 0.5, temperature: 0.1}
+                batch: 8
+                steps: 6
+                optimizer: {rate: 1e-3}
+                save_every: 2
+                best: score
+
+                """)
+        try fillForPicturesAlone()
+        try write(
             "pictures.yaml",
             text: """
                 task: contrastive
@@ -49,5 +70,39 @@ extension Workspace {
                 save_every: 1
 
                 """)
+    }
+
+    /// A ViT without weights that learns from pictures alone, by every method.
+    private func fillForPicturesAlone() throws {
+        let from = Workspace.golden("Vision/ViT/golden/features"), vit = folder.appendingPathComponent("tiny-vit")
+        try FileManager.default.createDirectory(at: vit, withIntermediateDirectories: true)
+        for name in ["config.json", "preprocessor_config.json"] {
+            try FileManager.default.copyItem(at: from.appendingPathComponent(name), to: vit.appendingPathComponent(name))
+        }
+        let objectives = [
+            "simclr": "{hidden: 16, output: 8}", "byol": "{hidden: 16, output: 8}", "masked": "{unit: 16}",
+            "dino": "{hidden: 16, bottleneck: 8, prototypes: 12, fixed_steps: 2}",
+        ]
+        for (name, objective) in objectives {
+            try write(
+                name + ".yaml",
+                text: """
+                    task: \(name)
+                    model: tiny-vit
+                    initialise: random
+                    data:
+                      pictures: {open: animals-split/train}
+                      evaluate:
+                        - {name: animals, open: animals-split/train, test: animals-split/test, k: 3}
+                    objective: \(objective)
+                    views: {crop: 0.3\(name == "dino" ? ", local: 2, local_size: 16" : "")}
+                    batch: 4
+                    steps: 6
+                    optimizer: {rate: 1e-3}
+                    save_every: 2
+                    best: score
+
+                    """)
+        }
     }
 }

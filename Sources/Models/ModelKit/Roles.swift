@@ -30,6 +30,39 @@ extension FixedSizeImageEncoder {
     public func embed(_ prepared: [Tensor]) throws -> Tensor { try embed(pixels: Tensor.stacked(prepared)) }
 }
 
+/// An encoder that sees a picture as a grid of square patches, which training may hide.
+public protocol PatchImageEncoder: FixedSizeImageEncoder {
+    /// Sides of a picture and of a patch in pixels, as the checkpoint's positions have them; other pictures of whole patches are taken too.
+    var pictureSide: Int { get }
+    var patchSide: Int { get }
+    /// Where a checkpoint keeps the token that stands for a hidden patch, and its shape.
+    var maskToken: (name: String, shape: [Int]) { get }
+    /// What becomes of each patch `[batch, patches, dimension]`, row by row.
+    /// - Parameter hidden: f32 `[batch, patches]`, 1 where the mask token stands in a patch's place. Throws where the checkpoint has none.
+    func patches(pixels: Tensor, hidden: Tensor?) throws -> Tensor
+}
+
+extension PatchImageEncoder {
+    /// Embedded patches `[batch, patches, width]` with `token` in the place of hidden ones.
+    package func hiding(_ hidden: Tensor?, of embedded: Tensor, behind token: Tensor?, model: String) throws -> Tensor {
+        guard let hidden else { return embedded }
+        guard let token else { throw RoleError(model: model, role: "masked encoder", reason: "the checkpoint has no \(maskToken.name)") }
+        let share = try hidden.expandedDim(2)
+        return try embedded * share.negated().adding(1) + token.reshaped([1, 1, token.dim(-1)]) * share
+    }
+
+    /// A class token's and patches' positions `[1, 1 + side * side, width]` for a grid of `rows` x `columns`: interpolated where it is
+    /// another one (bicubic), as `interpolate_pos_encoding` of transformers has it.
+    package func resized(_ positions: Tensor, rows: Int, columns: Int, antialias: Bool = false) throws -> Tensor {
+        let side = pictureSide / patchSide, width = positions.dim(2)
+        if rows == side && columns == side { return positions }
+        let grid = try positions.sliced(1, 1..<side * side + 1).reshaped([1, side, side, width]).permuted([0, 3, 1, 2])
+        let fitted = try grid.interpolated(height: rows, width: columns, .bicubic, antialias: antialias)
+        let flat = try fitted.permuted([0, 2, 3, 1]).reshaped([1, rows * columns, width])
+        return try .concatenated([positions.sliced(1, 0..<1), flat], axis: 1)
+    }
+}
+
 /// A picture encoder in two stages: a tower, often frozen, whose outputs can be kept, and what is learnt on top of it.
 public protocol StagedImageEncoder: ImageEncoder {
     /// What the tower gives for n prepared pictures, `[n, ...]`.

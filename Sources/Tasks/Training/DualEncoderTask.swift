@@ -19,11 +19,13 @@ public struct PairBatch: Sendable {
     public var texts: [String]
     /// Number of each picture within the data: equal numbers are one picture.
     public var identities: [Int]
-    /// A teacher's vectors of the pictures `[pictures, width]`, where there are any.
-    public var taught: Tensor?
+    /// A teacher's stored vectors, where there are any.
+    public var taught: Taught?
+    /// The pictures as a live teacher's `prepare` gives them.
+    public var shownToTeacher: [Tensor]?
     public var name: String
 
-    public init(pictures: Pictures, owners: [Int], texts: [String], identities: [Int], taught: Tensor? = nil, name: String) {
+    public init(pictures: Pictures, owners: [Int], texts: [String], identities: [Int], taught: Taught? = nil, name: String) {
         (self.pictures, self.owners, self.texts, self.identities, self.name) = (pictures, owners, texts, identities, name)
         self.taught = taught
     }
@@ -59,8 +61,12 @@ public struct DualEncoderOptions: Sendable, Hashable {
     public var featureNoise: Float = 0
     /// Weight of the loss between texts of one picture (several captions, two languages); 0 leaves it out.
     public var textTextWeight: Float = 0
-    /// Weight of `1 - cosine` between pictures' embeddings and the teacher's: distillation from stored vectors.
-    public var teacherWeight: Float = 0
+    /// Weight of the loss between pictures and texts.
+    public var pairWeight: Float = 1
+    /// How it follows a teacher, stored or live.
+    public var distillation = Distillation()
+    /// Soft targets and a queue from slow copies of the towers, for the softmax loss; nil has none.
+    public var momentum: MomentumDistillation?
     /// Whether the picture tower has no trained parameter: it then runs without a graph.
     public var picturesFrozen = false
     /// The same of the text tower.
@@ -79,6 +85,8 @@ public final class DualEncoderTask: TrainingTask {
     private let tokenizer: any TextEncoder
     private let supply: any PairSupply
     private let options: DualEncoderOptions
+    private let teacher: LiveTeacher?
+    private var memory = MomentumMemory()
     private let scoring: (LoadedModel) throws -> [String: Float]
     /// Names of the temperature (its logarithm) and of SigLIP's bias, as Hugging Face has them.
     private static let scaleName = "logit_scale", biasName = "logit_bias"
@@ -86,24 +94,37 @@ public final class DualEncoderTask: TrainingTask {
     /// - Parameters:
     ///   - build: the model with some parameters replaced by variables.
     ///   - tokenizer: makes the tokens: the model as it was loaded first.
+    ///   - teacher: is asked about each batch; nil where there is none or its vectors come with the batch.
     ///   - scoring: measures a model on data kept apart.
     public init(
-        tokenizer: any TextEncoder, supply: any PairSupply, options: DualEncoderOptions,
+        tokenizer: any TextEncoder, supply: any PairSupply, options: DualEncoderOptions, teacher: LiveTeacher? = nil,
         scoring: @escaping (LoadedModel) throws -> [String: Float] = { _ in [:] },
         build: @escaping (ParameterStore, [String: Tensor]) throws -> LoadedModel
     ) {
         (self.tokenizer, self.supply, self.options, self.scoring, self.build) = (tokenizer, supply, options, scoring, build)
+        self.teacher = teacher
     }
 
-    public var state: [String: Tensor] { supply.state }
-    public func restore(_ state: [String: Tensor]) throws { try supply.restore(state) }
+    public var state: [String: Tensor] { supply.state.merging(memory.state) { $1 } }
+
+    public func restore(_ state: [String: Tensor]) throws {
+        try supply.restore(state)
+        try memory.restore(state)
+    }
+
+    public func afterUpdate(_ store: ParameterStore, step: Int) throws {
+        if let momentum = options.momentum { try memory.advance(store, momentum) }
+    }
+
     public func evaluate(_ store: ParameterStore) throws -> [String: Float] { try scoring(build(store, [:])) }
 
     public func gradients(_ store: ParameterStore, step: Int, part: Int) throws -> StepGradients {
-        let batch = try supply.batch(step: step, part: part)
+        var batch = try supply.batch(step: step, part: part)
         guard batch.count > 1 else {
             throw TrainingError.data("\(batch.name): a contrastive batch wants at least two pictures, found \(batch.count)")
         }
+        if let teacher { batch.taught = try teacher.teach(batch, texts: options.distillation.wantsTexts) }
+        let remembered = try remember(batch, store, step: step, part: part)
         let variables = store.variables()
         var towers = DualTowers(
             model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
@@ -114,14 +135,14 @@ public final class DualEncoderTask: TrainingTask {
         var total: [String: Tensor] = [:]
         let value: Float
         if options.chunk == nil {
-            let loss = try loss(towers.assembled(chunks, chunks.map { try towers.embed($0) }), batch, constants)
+            let loss = try loss(towers.assembled(chunks, chunks.map { try towers.embed($0) }), batch, constants, remembered)
             value = loss.scalar
             collect(try loss.gradients(), variables, &total)
         } else {
             // Embeddings first, then the loss on them, then each chunk again with the gradient of its rows.
             let found = try Tensor.withoutRecording { () throws -> [Tensor] in try chunks.map { try towers.embed($0) } }
             let leaves = found.map { $0.traced() }
-            let loss = try loss(towers.assembled(chunks, leaves), batch, constants)
+            let loss = try loss(towers.assembled(chunks, leaves), batch, constants, remembered)
             value = loss.scalar
             let first = try loss.gradients()
             collect(first, variables, &total)
@@ -141,6 +162,30 @@ public final class DualEncoderTask: TrainingTask {
         var scale, bias: Tensor?
     }
 
+    /// A batch as the slow copies see it, without noise.
+    private struct Remembered {
+        let pairs: MomentumMemory.Pairs
+        let alpha: Float
+    }
+
+    private func remember(_ batch: PairBatch, _ store: ParameterStore, step: Int, part: Int) throws -> Remembered? {
+        guard let momentum = options.momentum else { return nil }
+        memory.slow.begin(store)
+        var plain = options
+        (plain.dropout, plain.droppedTokens, plain.featureNoise) = (0, 0, 0)
+        let pairs = try Tensor.withoutRecording { () throws -> MomentumMemory.Pairs in
+            let towers = DualTowers(
+                model: try build(store, memory.slow.values), batch: batch, tokenizer: tokenizer, options: plain, seed: 0)
+            let chunks = try towers.chunks(of: options.chunk ?? .max)
+            let found = try towers.assembled(chunks, chunks.map { try towers.embed($0) })
+            return .init(
+                images: try found.images.unitLength().gathered(batch.ownerRows()), texts: found.texts.unitLength(),
+                identities: batch.owners.map { batch.identities[$0] })
+        }
+        memory.keep(pairs, part: part)
+        return Remembered(pairs: pairs, alpha: momentum.alpha(step: step))
+    }
+
     private func collect(_ found: Gradients, _ variables: [String: Tensor], _ total: inout [String: Tensor]) {
         for (name, variable) in variables {
             guard let gradient = found[variable] else { continue }
@@ -148,28 +193,30 @@ public final class DualEncoderTask: TrainingTask {
         }
     }
 
-    private func loss(_ embeddings: (images: Tensor, texts: Tensor), _ batch: PairBatch, _ constants: Constants) throws -> Tensor {
+    private func loss(
+        _ embeddings: (images: Tensor, texts: Tensor), _ batch: PairBatch, _ constants: Constants, _ remembered: Remembered?
+    ) throws -> Tensor {
         let images = embeddings.images.unitLength(), texts = embeddings.texts.unitLength()
         let scale = constants.scale?.exp().minimum(options.largestScale) ?? Tensor(Float(20))
         var total: Tensor
         // A picture for each text: several captions of one picture are no wrong answers to each other.
-        let owners = try Tensor(batch.owners.map(Int64.init), [batch.owners.count])
-        let paired = try images.gathered(owners), groups = batch.owners.map { batch.identities[$0] }
+        let paired = try images.gathered(batch.ownerRows()), groups = batch.owners.map { batch.identities[$0] }
         switch options.loss {
-        case .softmax: total = try Losses.contrastive(paired, texts, scale: scale, groups: groups)
+        case .softmax:
+            total =
+                try remembered.map { try memory.loss((paired, texts), $0.pairs, scale: scale, alpha: $0.alpha) }
+                ?? Losses.contrastive(paired, texts, scale: scale, groups: groups)
         case .sigmoid: total = try Losses.sigmoid(paired, texts, scale: scale, bias: constants.bias ?? Tensor(Float(-10)))
         }
+        if options.pairWeight != 1 { total = total.scaled(by: options.pairWeight) }
         if options.textTextWeight > 0, let pairs = batch.textPairs {
             let a = try texts.gathered(Tensor(pairs.map { Int64($0.0) }, [pairs.count]))
             let b = try texts.gathered(Tensor(pairs.map { Int64($0.1) }, [pairs.count]))
             let between = try Losses.contrastive(a, b, scale: scale, groups: pairs.map { groups[$0.0] })
             total = try total + between.scaled(by: options.textTextWeight)
         }
-        if options.teacherWeight > 0, let taught = batch.taught {
-            guard taught.shape == images.shape else {
-                throw TrainingError.data("the teacher's vectors are of shape \(taught.shape), the pictures' embeddings \(images.shape)")
-            }
-            total = try total + Losses.cosine(images, taught).scaled(by: options.teacherWeight)
+        if !options.distillation.isEmpty, let taught = batch.taught {
+            total = try total + options.distillation.loss(images, texts, taught, scale: scale)
         }
         return total
     }
@@ -181,6 +228,9 @@ public final class DualEncoderTask: TrainingTask {
 }
 
 extension PairBatch {
+    /// The picture of each text, to gather rows by.
+    fileprivate func ownerRows() throws -> Tensor { try Tensor(owners.map(Int64.init), [owners.count]) }
+
     /// Two texts of each picture that has several: the first and the last.
     fileprivate var textPairs: [(Int, Int)]? {
         var first: [Int: Int] = [:], last: [Int: Int] = [:]

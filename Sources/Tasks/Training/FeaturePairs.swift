@@ -154,6 +154,6 @@ public final class FeaturePairSupply: PairSupply {
         }
         return PairBatch(
             pictures: .features(try Tensor.stacked(rows).asType(.f32)), owners: owners, texts: texts, identities: identities,
-            taught: taught.isEmpty ? nil : try Tensor.stacked(taught).asType(.f32), name: name)
+            taught: taught.isEmpty ? nil : Taught(pictures: try Tensor.stacked(taught).asType(.f32)), name: name)
     }
 }

@@ -53,8 +53,9 @@ public struct ParameterStore: Sendable {
     }
 
     /// What a model is built from: `variables` in place of the trained parameters.
-    public func source(_ variables: [String: Tensor] = [:]) -> any TensorSource {
-        VariableSource(base: base, replaced: added.merging(values) { $1 }.merging(variables) { $1 })
+    /// - Parameter isKept: the tensors that it is shown, by name.
+    public func source(_ variables: [String: Tensor] = [:], where isKept: (String) -> Bool = { _ in true }) -> any TensorSource {
+        VariableSource(base: base, replaced: added.merging(values) { $1 }.merging(variables) { $1 }, where: isKept)
     }
 
     /// Everything, trained or not, as it would be saved.
@@ -75,10 +76,11 @@ private struct VariableSource: TensorSource {
     var path: String { base.path }
     var metadata: [String: String] { base.metadata }
 
-    init(base: any TensorSource, replaced: [String: Tensor]) {
+    init(base: any TensorSource, replaced: [String: Tensor], where isKept: (String) -> Bool) {
         self.base = base
+        let replaced = replaced.filter { isKept($0.key) }
         self.replaced = replaced
-        let others = base.entries.filter { replaced[$0.name] == nil }
+        let others = base.entries.filter { replaced[$0.name] == nil && isKept($0.name) }
         let own = replaced.map { name, value in
             TensorEntry(name: name, type: .native(value.dtype), shape: value.shape, byteCount: value.count * value.dtype.size)
         }

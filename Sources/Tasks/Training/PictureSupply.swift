@@ -6,7 +6,7 @@ import TrainingData
 
 /// Batches of pictures with their captions, decoded and augmented ahead by threads, from any source that `TrainingData` reads. A restart goes
 /// on behind the last batch that was saved.
-public final class PictureSupply: PairSupply {
+public final class PictureSupply: PairSupply, ViewSupply {
     private let source: any SampleSource
     private let plan: LoadingPlan
     private let seed: UInt64
@@ -15,7 +15,8 @@ public final class PictureSupply: PairSupply {
     /// Told of every sample that is passed over.
     private let onDamage: (DataError) -> Void
 
-    /// - Parameter plan: one view for pictures, none for stored features; its epochs are set to endless.
+    /// - Parameter plan: for pairs one view of pictures, a second for a live teacher, none for stored features; its epochs are set to
+    ///   endless.
     public init(_ source: any SampleSource, _ plan: LoadingPlan, seed: UInt64, onDamage: @escaping (DataError) -> Void) {
         (self.source, self.seed, self.onDamage) = (source, seed, onDamage)
         self.plan = {
@@ -28,12 +29,23 @@ public final class PictureSupply: PairSupply {
     /// Samples of an epoch; nil for shards, which aren't counted.
     public var count: Int? { (source as? any IndexedSource)?.count }
 
-    /// Steps come one after another, so the number of the step isn't looked at.
-    public func batch(step: Int, part: Int) throws -> PairBatch {
+    /// Steps come one after another, so their number isn't looked at.
+    private func next() throws -> Batch {
         if loader == nil { loader = try position.map { try BatchLoader(source, plan, from: $0) } ?? BatchLoader(source, plan, seed: seed) }
         guard let batch = try loader?.nextBatch() else { throw TrainingError.data("\(source.path): there are no more samples") }
         batch.damaged.forEach(onDamage)
         position = batch.position
+        return batch
+    }
+
+    public func views(step: Int, part: Int) throws -> ViewBatch {
+        let batch = try next()
+        guard !batch.pictures.isEmpty else { throw TrainingError.data("\(source.path): pictures are expected, not features") }
+        return ViewBatch(views: batch.pictures, name: batch.name)
+    }
+
+    public func batch(step: Int, part: Int) throws -> PairBatch {
+        let batch = try next()
         var owners: [Int] = [], texts: [String] = []
         for (place, example) in batch.examples.enumerated() {
             for caption in example.captions {
@@ -41,17 +53,20 @@ public final class PictureSupply: PairSupply {
                 texts.append(caption.text)
             }
         }
+        let shown = try batch.pictures.map { pixels in try (0..<batch.count).map { try pixels.selected(0, $0) } }
         let pictures: PairBatch.Pictures =
             if let features = batch.features {
                 .features(features)
-            } else if let pixels = batch.pictures.first {
-                .prepared(try (0..<batch.count).map { try pixels.selected(0, $0) })
+            } else if let own = shown.first {
+                .prepared(own)
             } else {
                 throw TrainingError.data("\(source.path): the plan shows the network nothing of a picture")
             }
-        return PairBatch(
+        var pairs = PairBatch(
             pictures: pictures, owners: owners, texts: texts, identities: batch.examples.map { Int(truncatingIfNeeded: $0.key) },
-            name: "epoch \(batch.epoch + 1), batch \(batch.index + 1), from \(batch.examples.first?.id ?? "?") on")
+            name: batch.name)
+        if shown.count > 1 { pairs.shownToTeacher = shown[1] }
+        return pairs
     }
 
     public var state: [String: Tensor] {
@@ -71,4 +86,9 @@ public final class PictureSupply: PairSupply {
         loader?.cancel()
         loader = nil
     }
+}
+
+extension Batch {
+    /// For messages.
+    fileprivate var name: String { "epoch \(epoch + 1), batch \(index + 1), from \(examples.first?.id ?? "?") on" }
 }

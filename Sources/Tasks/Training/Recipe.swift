@@ -4,7 +4,7 @@ import Foundation
 /// What every recipe has, whatever it teaches: the start, what is trained, and how.
 public struct Recipe: Sendable {
     public enum Task: String, Sendable, Hashable, CaseIterable {
-        case contrastive
+        case contrastive, simclr, byol, dino, masked
     }
 
     public let file: String

@@ -24,6 +24,10 @@ public protocol TrainingTask: AnyObject {
     func gradients(_ store: ParameterStore, step: Int, part: Int) throws -> StepGradients
     /// Scores of the parameters on data kept apart, by name; empty where there is none.
     func evaluate(_ store: ParameterStore) throws -> [String: Float]
+    /// Told when the parameters have changed at the end of step `step`, counted from 0.
+    func afterUpdate(_ store: ParameterStore, step: Int) throws
+    /// What is measured and exported of the parameters, such as a slow copy of them.
+    func result(_ store: ParameterStore) -> ParameterStore
     /// What else a restart needs, and how to take it up.
     var state: [String: Tensor] { get }
     func restore(_ state: [String: Tensor]) throws
@@ -31,6 +35,8 @@ public protocol TrainingTask: AnyObject {
 
 extension TrainingTask {
     public func evaluate(_ store: ParameterStore) throws -> [String: Float] { [:] }
+    public func afterUpdate(_ store: ParameterStore, step: Int) throws {}
+    public func result(_ store: ParameterStore) -> ParameterStore { store }
     public var state: [String: Tensor] { [:] }
     public func restore(_ state: [String: Tensor]) throws {}
 }
@@ -135,11 +141,11 @@ public struct Trainer {
             try events(.step(advance(task)))
             let last = step == plan.schedule.total
             if last || (plan.evaluateEvery > 0 && step % plan.evaluateEvery == 0) {
-                let scores = try task.evaluate(averaged)
+                let result = task.result(averaged), scores = try task.evaluate(result)
                 if !scores.isEmpty { try events(.evaluated(step: step, scores: scores)) }
                 if let name = plan.best, let score = scores[name], score > bestScore ?? -.infinity {
                     bestScore = score
-                    try checkpoints?.saveBest(averaged, step: step, scores: scores)
+                    try checkpoints?.saveBest(result, step: step, scores: scores)
                 }
             }
             let cancelled = !last && isCancelled()
@@ -174,6 +180,7 @@ public struct Trainer {
         if let clip = plan.clip { scale *= min(1, clip / (norm + 1e-6)) }
         let rate = plan.schedule(step)
         optimizer.update(&store, gradients: total, rate: rate, scale: scale)
+        try task.afterUpdate(store, step: step)
         step += 1
         if let share = plan.averaging {
             for name in store.names {
@@ -200,7 +207,8 @@ public struct Trainer {
         for (name, value) in optimizer.state { state["optimizer." + name] = value }
         for (name, value) in averages { state["average." + name] = value }
         for (name, value) in task.state { state["task." + name] = value }
-        return try checkpoints.save(averaged, state: state, step: step, updates: optimizer.step, best: bestScore, keep: plan.keep)
+        return try checkpoints.save(
+            task.result(averaged), state: state, step: step, updates: optimizer.step, best: bestScore, keep: plan.keep)
     }
 
     /// Takes up the last whole checkpoint, where there is one.

@@ -17,6 +17,9 @@ struct TrainCommand: ParsableCommand {
             `step-...` in Hugging Face's layout, and `best`, the one with the best score. The same command after Ctrl-C or a \
             crash goes on from the last checkpoint, and ends with the same parameters bit for bit.
 
+            Tasks are `contrastive` (a dual encoder from pictures with captions; sections `teacher` and `momentum` distil) and, from \
+            pictures alone, `simclr`, `byol`, `dino` and `masked`. `initialise: random` begins without weights.
+
             Paths in a recipe are resolved beside it. `--set field=value` changes a field: `--set optimizer.rate=1e-4`.
 
             EXAMPLES

@@ -5,6 +5,7 @@ import Imaging
 import ModelKit
 import Tensors
 import Training
+import TrainingData
 
 /// A recipe with its model and data, ready to run.
 struct TrainingRun {
@@ -27,17 +28,18 @@ struct TrainingRun {
         var recipe = try Recipe(reader, file: file, text: text)
         let place = RecipePlace(file)
         output = changed["output"] ?? place.path(recipe.output)
-        let model = try ModelPlace(
-            FileManager.default.fileExists(atPath: place.path(recipe.model)) ? place.path(recipe.model) : recipe.model)
-        let folder = try model.folder()
-        let learning = try ContrastiveLearning(
-            reader, recipe: recipe, place: place, folder: folder, loaded: model.load(), remark: { Console.standard.error($0) })
+        let model = try place.model(recipe.model)
+        let start: Start? = try reader.choice("initialise")
+        let folder = try start == .random ? RandomStart.folder(model.path, seed: recipe.seed) : model.folder()
+        let learning = try Self.learning(reader, recipe, place, folder)
         try reader.finish()
         guard recipe.epochs == nil || learning.samples != nil else {
             throw TrainingError.recipe(file: file, field: "epochs", problem: "the samples of shards aren't counted: give steps")
         }
         recipe.setSteps(samples: learning.samples ?? 0)
-        let store = try ParameterStore(folder.source, isTrained: recipe.isTrained)
+        let store = try ParameterStore(folder.source, added: learning.added) { [recipe] name in
+            recipe.isTrained(name) || learning.added[name] != nil
+        }
         guard !store.names.isEmpty else {
             throw TrainingError.recipe(file: file, field: "train", problem: "no parameter of \(recipe.model) fits its patterns")
         }
@@ -46,9 +48,9 @@ struct TrainingRun {
             separator: "\n")
         let digest = try ModelDigest(cache: ModelCache()).digest(of: model)
         let checkpoints = try CheckpointFolder(
-            path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(digest)".utf8)).hex
-        ) { store, target in
-            try Self.export(store, folder, to: target)
+            path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(digest)\(learning.identity)".utf8)).hex
+        ) { [added = Set(learning.added.keys)] store, target in
+            try Self.export(store, without: added, folder, to: target)
         }
         trainer = Trainer(store, recipe.makeOptimizer(), recipe.plan, checkpoints: checkpoints)
         task = learning.task
@@ -57,10 +59,28 @@ struct TrainingRun {
             "\(learning.summary); \(NumberText.grouped(store.count)) of \(model.name)'s parameters in \(store.names.count) tensors; \(recipe.plan.schedule.total) steps of \(recipe.batch * recipe.plan.parts)"
     }
 
+    /// Weights that training begins with, where they aren't the model's own.
+    private enum Start: String, CaseIterable { case random }
+
+    private static func learning(
+        _ reader: RecipeReader, _ recipe: Recipe, _ place: RecipePlace, _ folder: ModelFolder
+    ) throws -> any Learning {
+        let remark = { @Sendable (text: String) in Console.standard.error(text) }
+        switch recipe.task {
+        case .contrastive:
+            return try ContrastiveLearning(
+                reader, recipe: recipe, place: place, folder: folder, loaded: Catalog.load(folder), remark: remark)
+        case .simclr, .byol, .dino, .masked:
+            return try SelfSupervisedLearning(reader, recipe: recipe, place: place, folder: folder, remark: remark)
+        }
+    }
+
     /// The model as a folder that loads: all weights, and the files beside them.
-    private static func export(_ store: ParameterStore, _ folder: ModelFolder, to target: URL) throws {
+    /// - Parameter added: what the start didn't have, and only training needs.
+    private static func export(_ store: ParameterStore, without added: Set<String>, _ folder: ModelFolder, to target: URL) throws {
         try SafetensorsWriter.write(
-            store.tensors(), metadata: ["format": "pt"], to: target.appendingPathComponent("model.safetensors").path)
+            store.tensors().filter { !added.contains($0.key) }, metadata: ["format": "pt"],
+            to: target.appendingPathComponent("model.safetensors").path)
         guard let source = folder.directory else { return }
         for name in try FileManager.default.contentsOfDirectory(atPath: source.path)
         where ["json", "txt", "model"].contains((name as NSString).pathExtension) && !name.hasSuffix("index.json") {
@@ -69,11 +89,42 @@ struct TrainingRun {
     }
 }
 
+/// What a task of a recipe brings along.
+protocol Learning {
+    var task: any TrainingTask { get }
+    /// Samples of an epoch; nil where they aren't counted.
+    var samples: Int? { get }
+    var summary: String { get }
+    /// Parameters that the start doesn't have, at their first values: trained, kept for a restart, and left out of exported models.
+    var added: [String: Tensor] { get }
+    /// What makes it another run beside recipe and start: other models that it uses.
+    var identity: String { get }
+}
+
+extension Learning {
+    var added: [String: Tensor] { [:] }
+    var identity: String { "" }
+}
+
 /// Paths of a recipe are resolved beside it.
 struct RecipePlace {
     private let folder: URL
 
     init(_ file: String) { folder = URL(fileURLWithPath: file).deletingLastPathComponent() }
+
+    /// A model beside the recipe, or one of the catalogue.
+    func model(_ name: String) throws -> ModelPlace {
+        try ModelPlace(FileManager.default.fileExists(atPath: path(name)) ? path(name) : name)
+    }
+
+    /// The data that a section names.
+    func source(_ reader: RecipeReader, _ field: String = "open") throws -> any SampleSource {
+        var options = DataOptions()
+        options.language = try reader.string("language")
+        options.root = try reader.string("root").map { path($0) }
+        let paths = try reader.require(field).split(separator: ",").map { path($0.trimmingCharacters(in: .whitespaces)) }
+        return try DataOpener.open(paths.joined(separator: ","), options)
+    }
 
     func path(_ text: String) -> String {
         if text.hasPrefix("~") { return (text as NSString).expandingTildeInPath }

@@ -5,12 +5,15 @@ import ModelKit
 import Tensors
 
 /// DINOv2 (Oquab et al. 2023), with or without registers (Darcet et al. 2023). Embedding: the class token after the last norm.
-public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
+public struct DINOv2: PatchImageEncoder, ImageClassifier {
     public let transform: ImageTransform
     public let labels: [String]
     public let dimension: Int
+    public let maskToken: (name: String, shape: [Int])
     private let config: DINOv2Config
     private let classToken, positions: Tensor
+    /// Only training hides patches.
+    private let mask: Tensor?
     private let registers: Tensor?
     private let patches: PatchEmbedding
     private let blocks: TransformerStack
@@ -27,8 +30,8 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
         classToken = embeddings.tensor("cls_token", [1, 1, width])
         positions = embeddings.tensor("position_embeddings", [1, side * side + 1, width])
         registers = config.registers > 0 ? embeddings.tensor("register_tokens", [1, config.registers, width]) : nil
-        // Only training masks patches.
-        _ = embeddings.optional("mask_token", [1, width])
+        maskToken = (embeddings.path + ".mask_token", [1, width])
+        mask = embeddings.optional("mask_token", maskToken.shape)
         patches = try PatchEmbedding(
             embeddings["patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
         var names = BlockNames.dinov2
@@ -49,11 +52,20 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
         try norm(blocks(embedded(pixels), at: [Int](repeating: 0, count: pixels.dim(0)), tap: "vision.layer"))
     }
 
-    private func embedded(_ pixels: Tensor) throws -> Tensor {
+    public var pictureSide: Int { config.image }
+    public var patchSide: Int { config.patch }
+
+    public func patches(pixels: Tensor, hidden: Tensor?) throws -> Tensor {
+        try patches(of: norm(blocks(embedded(pixels, hidden), tap: "vision.layer")))
+    }
+
+    private func embedded(_ pixels: Tensor, _ hidden: Tensor? = nil) throws -> Tensor {
         let (batch, width) = (pixels.dim(0), config.block.width)
-        let embedded = try patches(pixels)  // [batch, patches, width]
+        let embedded = try hiding(hidden, of: patches(pixels), behind: mask, model: "DINOv2")  // [batch, patches, width]
         let lead = try classToken.broadcast(to: [batch, 1, width])
-        let places = try positions(rows: pixels.dim(2) / config.patch, columns: pixels.dim(3) / config.patch)
+        let rows = pixels.dim(2) / config.patch, columns = pixels.dim(3) / config.patch
+        // Antialiased in the family with registers.
+        let places = try resized(positions, rows: rows, columns: columns, antialias: config.registers > 0)
         var x = try Tensor.concatenated([lead, embedded], axis: 1) + places
         if let registers {
             let inserted = try registers.broadcast(to: [batch, config.registers, width])
@@ -61,16 +73,6 @@ public struct DINOv2: FixedSizeImageEncoder, ImageClassifier {
         }
         Taps.record("vision.embeddings", x)
         return x
-    }
-
-    /// Positions of a grid other than the checkpoint's are interpolated (bicubic; antialiased in the family with registers).
-    private func positions(rows: Int, columns: Int) throws -> Tensor {
-        let side = config.image / config.patch
-        if rows == side && columns == side { return positions }
-        let grid = try positions.sliced(1, 1..<side * side + 1).reshaped([1, side, side, config.block.width]).permuted([0, 3, 1, 2])
-        let resized = try grid.interpolated(height: rows, width: columns, .bicubic, antialias: config.registers > 0)
-        let flat = try resized.permuted([0, 2, 3, 1]).reshaped([1, rows * columns, config.block.width])
-        return try .concatenated([positions.sliced(1, 0..<1), flat], axis: 1)
     }
 
     public func logits(_ prepared: [Tensor]) throws -> Tensor {

@@ -5,12 +5,15 @@ import ModelKit
 import Tensors
 
 /// Vision transformer: patches, a class token, pre-LN blocks. Embedding: the class token after the last norm.
-public struct ViT: FixedSizeImageEncoder, ImageClassifier {
+public struct ViT: PatchImageEncoder, ImageClassifier {
     public let transform: ImageTransform
     public let labels: [String]
     public let dimension: Int
+    public let maskToken: (name: String, shape: [Int])
     private let config: ViTConfig
     private let classToken, positions: Tensor
+    /// Only training hides patches.
+    private let mask: Tensor?
     private let patches: PatchEmbedding
     private let blocks: TransformerStack
     private let norm: LayerNorm
@@ -22,10 +25,10 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
         self.labels = labels
         let width = config.block.width, count = (config.image / config.patch) * (config.image / config.patch)
         let vit = weights.has("vit.embeddings") ? weights["vit"] : weights
+        maskToken = (vit["embeddings"].path + ".mask_token", [1, 1, width])
         classToken = vit["embeddings"].tensor("cls_token", [1, 1, width])
         positions = vit["embeddings"].tensor("position_embeddings", [1, count + 1, width])
-        // Only training masks patches.
-        _ = vit["embeddings"].optional("mask_token", [1, 1, width])
+        mask = vit["embeddings"].optional("mask_token", maskToken.shape)
         patches = try PatchEmbedding(
             vit["embeddings.patch_embeddings.projection"], channels: config.channels, patch: config.patch, width: width, bias: true)
         blocks = try TransformerStack(vit["encoder.layer"], layers: config.layers, config.block, .vit)
@@ -35,13 +38,22 @@ public struct ViT: FixedSizeImageEncoder, ImageClassifier {
         dimension = width
     }
 
-    /// Tokens after the last norm, `[batch, 1 + patches, width]`.
+    public var pictureSide: Int { config.image }
+    public var patchSide: Int { config.patch }
+
+    /// Tokens after the last norm, `[batch, 1 + patches, width]`; any picture size of whole patches.
     public func tokens(pixels: Tensor) throws -> Tensor { try norm(blocks(embedded(pixels), tap: "vision.layer")) }
 
-    private func embedded(_ pixels: Tensor) throws -> Tensor {
-        let embedded = try patches(pixels)  // [batch, patches, width]
+    public func patches(pixels: Tensor, hidden: Tensor?) throws -> Tensor {
+        let tokens = try norm(blocks(embedded(pixels, hidden), tap: "vision.layer"))
+        return try tokens.sliced(1, 1..<tokens.dim(1))
+    }
+
+    private func embedded(_ pixels: Tensor, _ hidden: Tensor? = nil) throws -> Tensor {
+        let embedded = try hiding(hidden, of: patches(pixels), behind: mask, model: "ViT")  // [batch, patches, width]
         let lead = try classToken.broadcast(to: [pixels.dim(0), 1, config.block.width])
-        let x = try Tensor.concatenated([lead, embedded], axis: 1) + positions
+        let places = try resized(positions, rows: pixels.dim(2) / config.patch, columns: pixels.dim(3) / config.patch)
+        let x = try Tensor.concatenated([lead, embedded], axis: 1) + places
         Taps.record("vision.embeddings", x)
         return x
     }

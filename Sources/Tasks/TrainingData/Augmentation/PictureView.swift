@@ -5,11 +5,14 @@ import Tensors
 public struct PictureView: Sendable {
     public let steps: [any Augmentation]
     public let transform: ImageTransform
+    /// The view whose random numbers it shares, by its place: the same part of the picture at another size.
+    public let twin: Int?
 
     /// - Parameter transform: must give pictures of any size the same size, unless a step does.
-    public init(steps: [any Augmentation] = [], transform: ImageTransform) {
+    public init(steps: [any Augmentation] = [], transform: ImageTransform, twin: Int? = nil) {
         self.steps = steps
         self.transform = transform
+        self.twin = twin
     }
 
     /// f32 `[3, height, width]`.
@@ -55,10 +58,10 @@ extension PictureView {
 
     /// SimCLR's (Chen et al. 2020, appendix A): crop, flip, colour jitter, grey, blur.
     public static func simCLR(
-        size: Int, strength: Double = 1, statistics: Statistics = ImageTransform.Statistics.imageNet
+        size: Int, scale: ClosedRange<Double> = 0.08...1, strength: Double = 1, statistics: Statistics = ImageTransform.Statistics.imageNet
     ) throws(DataError) -> PictureView {
         let steps: [any Augmentation] = [
-            try RandomResizedCrop(size: size, filter: .bicubic), try HorizontalFlip(),
+            try RandomResizedCrop(size: size, scale: scale, filter: .bicubic), try HorizontalFlip(),
             try ColorJitter(
                 brightness: 0.8 * strength, contrast: 0.8 * strength, saturation: 0.8 * strength, hue: min(0.2 * strength, 0.5),
                 probability: 0.8),

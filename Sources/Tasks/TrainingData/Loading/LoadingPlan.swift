@@ -51,6 +51,9 @@ public struct LoadingPlan: Sendable {
         guard (0...1).contains(damagedShare) else {
             throw DataError("plan", field: "damaged share", "a number from 0 to 1 is expected, found \(damagedShare)")
         }
+        if let twin = views.lazy.compactMap(\.twin).first(where: { !views.indices.contains($0) || views[$0].twin != nil }) {
+            throw DataError("plan", field: "views", "view \(twin), whose twin another is, is none of its own")
+        }
         try captions.check()
     }
 }

@@ -40,7 +40,9 @@ struct SampleMaker: Sendable {
     }
 
     private func views(of sample: Sample, key: UInt64, epoch: Int) throws(DataError) -> [Tensor] {
-        let generators = plan.views.indices.map { SampleRandom.generator(seed: seed, epoch: epoch, sample: key, .view($0)) }
+        let generators = plan.views.enumerated().map { place, view in
+            SampleRandom.generator(seed: seed, epoch: epoch, sample: key, .view(view.twin ?? place))
+        }
         let bytes = try sample.pictureBytes(limit: plan.limits.picture.fileBytes)
         var tensors: [Tensor] = []
         do throws(PictureError) {
