@@ -22,13 +22,22 @@ public final class Storage: @unchecked Sendable {
         isReadOnly = false
     }
 
-    /// Bytes that somebody else owns (a memory map); `release` runs once when the last tensor is gone.
+    /// Bytes that somebody else owns; `release` runs once when the last tensor is gone. Read-only ones are a mapping of a file.
     public init(borrowing pointer: UnsafeMutableRawPointer, byteCount: Int, readOnly: Bool = true, release: @escaping @Sendable () -> Void)
     {
         self.pointer = pointer
         self.byteCount = byteCount
         self.release = release
         isReadOnly = readOnly
+    }
+
+    /// Lets go of the pages of a file's mapping that lie in `range` wholly: they count as this process's memory no more, and come from
+    /// the file again where somebody reads them.
+    func letGo(of range: Range<Int>) {
+        guard isReadOnly else { return }
+        let page = Int(sysconf(Int32(_SC_PAGESIZE))), base = Int(bitPattern: pointer)
+        let first = (base + range.lowerBound + page - 1) / page * page, end = (base + range.upperBound) / page * page
+        if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), end - first, MADV_DONTNEED) }
     }
 
     deinit {
