@@ -2,7 +2,8 @@
 
     python3 Benchmarks/training.py [--threads 2]
 
-The model at full size with random weights, AdamW, texts of 77 tokens. First the losses of three steps must agree.
+The model at full size with random weights, AdamW, texts of 77 tokens; in f32 against torch in f32, with products of bf16 against torch under
+bf16 autocast. First the losses of three steps must agree with torch's in f32: to 0.2 %, and to 2 % with bf16.
 """
 import contextlib
 import json
@@ -15,7 +16,8 @@ import conversation
 import peers
 import turns
 
-SPEED, MEMORY = 1.0, 0.8
+SPEED, MEMORY = 1.0, 1.25  # of the peer's memory at most 0.8
+TOLERANCE = {"f32": 2e-3, "bf16": 2e-2}
 BATCH, LENGTH = 32, 77
 
 
@@ -28,9 +30,9 @@ def inputs(folder):
     return folder / "pixels.npy", folder / "ids.npy"
 
 
-def ours(given, model, files, threads, rounds):
+def ours(given, model, files, precision, threads, rounds):
     found = turns.measured([given.sensorium, "benchmark", "training", "--model", model, "--pixels", files[0], "--ids", files[1],
-                            "--threads", threads, "--rounds", rounds])
+                            "--precision", precision, "--threads", threads, "--rounds", rounds])
     told = json.loads(found["output"])
     return {"seconds": told["median_seconds"], "memory": found["memory"], "losses": told["losses"]}
 
@@ -39,23 +41,32 @@ def measure(given, report, folder):
     model, files, rounds = peers.random_clip(folder / "model"), inputs(folder), 1 if given.quick else 3
     for threads in turns.thread_counts(given):
         starters = {f"torch {kind}": (lambda kind=kind: conversation.Peer(
-            "training_peer.py", model, *files, threads, kind, threads=threads)) for kind in ("f32", "bf16")}
+            "training_peer.py", model, *files, threads, kind, threads=threads)) for kind in TOLERANCE}
         with contextlib.ExitStack() as stack:
             started, missing = conversation.start(stack, starters)
             if threads == 1 and "torch f32" in started:
-                theirs = started["torch f32"].ask("losses", count=3)["losses"]
-                mine = ours(given, model, files, given.threads, 2)["losses"]
-                if not np.allclose(mine[:3], theirs, rtol=2e-3):
-                    raise turns.Failed(f"losses differ: {mine[:3]}, torch's {theirs}")
-                report.remark(f"training: losses of three steps agree with torch's to {np.abs(np.subtract(mine[:3], theirs)).max():.1e}")
-            ways = {"ours": lambda: ours(given, model, files, threads, rounds)}
+                agree(given, report, model, files, started["torch f32"].ask("losses", count=3)["losses"])
+            ways = {f"ours {kind}": (lambda kind=kind: ours(given, model, files, kind, threads, rounds)) for kind in TOLERANCE}
             ways |= {name: (lambda peer=peer: peer.ask("time", rounds=rounds)) for name, peer in started.items()}
             results, disturbed = turns.in_turn(ways, given.rounds, given.patience, f"training, threads {threads}")
-            seconds = {name: turns.median(found, "seconds") for name, found in results.items()}
-            memory = {name: turns.median(found, "memory") for name, found in results.items()}
-            what = f"CLIP ViT-B/32, a training step on {BATCH} pairs"
-            report.add(turns.row(what, "time", seconds.pop("ours"), seconds, "s", lower_is_better=True, disturbed=disturbed, aim=SPEED,
-                                 threads=threads, memory=memory, missing=missing))
+            for kind in TOLERANCE:
+                tell(report, kind, results, threads, disturbed, missing)
+
+
+def agree(given, report, model, files, theirs):
+    for kind, tolerance in TOLERANCE.items():
+        mine = ours(given, model, files, kind, given.threads, 2)["losses"][:3]
+        if not np.allclose(mine, theirs, rtol=tolerance):
+            raise turns.Failed(f"losses in {kind} differ: {mine}, torch's in f32 {theirs}")
+        report.remark(f"training in {kind}: losses of three steps agree with torch's in f32 to {np.abs(np.subtract(mine, theirs)).max():.1e}")
+
+
+def tell(report, kind, results, threads, disturbed, missing):
+    what, peer = f"CLIP ViT-B/32, a training step on {BATCH} pairs, {kind}", f"torch {kind}"
+    for measure, unit, key, aim in (("time", "s", "seconds", SPEED), ("peak memory", "MiB", "memory", MEMORY)):
+        theirs = {peer: turns.median(results[peer], key)} if peer in results else {}
+        report.add(turns.row(what, measure, turns.median(results[f"ours {kind}"], key), theirs, unit, lower_is_better=True,
+                             disturbed=disturbed, aim=aim, threads=threads, missing={k: v for k, v in missing.items() if k == peer}))
 
 
 def main():

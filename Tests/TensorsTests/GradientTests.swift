@@ -123,7 +123,11 @@ private func unwritten(_ count: Int) -> [Float] { [Float](repeating: .nan, count
             (shape.v_batch, shape.v_head, shape.v_row) = (m * keyHeads * valueWidth, valueWidth, keyHeads * valueWidth)
             (shape.o_batch, shape.o_head, shape.o_row) = (n * heads * valueWidth, valueWidth, heads * valueWidth)
             if stored.variant == "mask" { (shape.mask, shape.mask_row) = (mask.baseAddress, m) }
-            sn_attention_gradient(q.floats(), k.floats(), v.floats(), dy, &dq, &dk, &dv, &shape)
+            var places = shape  // heads one after another
+            (places.q_batch, places.q_head, places.q_row) = (n * heads * width, n * width, width)
+            (places.k_batch, places.k_head, places.k_row) = (m * keyHeads * width, m * width, width)
+            (places.v_batch, places.v_head, places.v_row) = (m * keyHeads * valueWidth, m * valueWidth, valueWidth)
+            sn_attention_gradient(q.floats(), k.floats(), v.floats(), dy, &dq, &dk, &dv, &shape, &places)
         }
         try stored.check("out0", dq)
         try stored.check("out1", dk)
@@ -213,6 +217,7 @@ private func unwritten(_ count: Int) -> [Float] { [Float](repeating: .nan, count
         (heads.batch, heads.heads, heads.key_heads, heads.queries, heads.keys) = (1, 2, 1, 300, 90)
         (heads.width, heads.value_width, heads.scale) = (16, 16, 0.25)
         (heads.q_head, heads.q_row, heads.k_row, heads.v_row, heads.o_head, heads.o_row) = (300 * 16, 16, 16, 16, 300 * 16, 16)
+        var places = heads
         func all() -> [[Float]] {
             var sums = unwritten(60), weights = sums, biases = sums, dx = unwritten(120_000)
             sn_sum_columns(x, 2000, 60, &sums)
@@ -221,7 +226,7 @@ private func unwritten(_ count: Int) -> [Float] { [Float](repeating: .nan, count
             let dy = (0..<9 * 40 * 400).map { x[$0 % x.count] }
             sn_conv2d_gradient(x, x, dy, &dinput, &dweight, &dbias, &conv)
             var dq = unwritten(2 * 300 * 16), dk = unwritten(90 * 16), dv = dk
-            sn_attention_gradient(x, dy, x, x, &dq, &dk, &dv, &heads)
+            sn_attention_gradient(x, dy, x, x, &dq, &dk, &dv, &heads, &places)
             return [sums, dx, weights, biases, dinput, dweight, dbias, dq, dk, dv, [Float(sn_sum_of_squares(x, x.count))]]
         }
         let many = all()

@@ -102,6 +102,17 @@ import Testing
         fast.from_bfloat(all, &a, all.count)
         plain.from_bfloat(all, &b, all.count)
         #expect(zip(a, b).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
+        // Halfway cases go to the even neighbour, what is too large to infinity, NaN stays.
+        let special: [Float] = [1.00390625, 1.01171875, 3.4e38, -.infinity, .nan, -0.0, Float(bitPattern: 0x116c2)],
+            wide = between + special
+        x = [UInt16](repeating: 0, count: wide.count)
+        y = x
+        fast.to_bfloat(wide, &x, wide.count)
+        plain.to_bfloat(wide, &y, wide.count)
+        #expect(x == y)
+        #expect(y.suffix(7) == [0x3f80, 0x3f82, 0x7f80, 0xff80, 0x7fc0, 0x8000, 0x0001])
+        plain.to_bfloat(b, &halves, all.count)
+        #expect(zip(all, halves).allSatisfy { $0 == $1 || ($0 & 0x7f80 == 0x7f80 && $0 & 0x7f != 0) })
     }
 
     /// All tile heights and widths, continued sums, dot products and transposes.

@@ -11,6 +11,7 @@ import Testing
         freeze: "**.word_embeddings.weight"
         batch: 32
         accumulate: 2
+        precision: bf16
         epochs: 3
         optimizer: {kind: lion, rate: 1e-4, betas: [0.9, 0.98], rates: {"text_projection.*": 10}}
         schedule: {shape: linear, warm_up: 20}
@@ -28,6 +29,7 @@ import Testing
     @Test func fieldsAreRead() throws {
         let recipe = try read(text)
         #expect(recipe.plan.schedule.total == 30 && recipe.plan.schedule.shape == .linear && recipe.plan.parts == 2)
+        #expect(recipe.plan.precision == .bf16)
         #expect(recipe.optimizer == .lion(beta1: 0.9, beta2: 0.98))
         #expect(recipe.isTrained("text_model.encoder.layer.0.output.dense.weight") && recipe.isTrained("logit_scale"))
         #expect(!recipe.isTrained("text_model.embeddings.word_embeddings.weight") && !recipe.isTrained("vision_model.a"))
@@ -42,7 +44,7 @@ import Testing
 
     @Test(arguments: [
         ("batch: 32", "bach: 32", "did you mean `batch`"), ("batch: 32", "batch: many", "whole number"),
-        ("kind: lion", "kind: tiger", "sgd"),
+        ("kind: lion", "kind: tiger", "sgd"), ("precision: bf16", "precision: f16", "f32, bf16"),
         ("epochs: 3", "", "either steps or epochs"), ("epochs: 3", "epochs: 3\nsteps: 5", "either steps or epochs"),
         ("task: contrastive", "task: magic", "contrastive"), ("model: start", "", "model"), ("rate: 1e-4", "rate: -1", "rate"),
         ("betas: [0.9, 0.98]", "betas: [0.9]", "two numbers"), ("shape: linear", "shape: round", "cosine"),

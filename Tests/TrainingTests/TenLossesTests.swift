@@ -93,21 +93,58 @@ import Testing
         #expect(try table.missing().isEmpty)
     }
 
-    private func clip() throws -> Found {
-        let golden = try Self.file("clip")
+    /// The tiny CLIP as it starts, and its loss on the golden pictures and texts.
+    private func clip(
+        _ golden: SafetensorsFile
+    ) throws -> (ParameterStore, (ParameterStore, [String: Tensor]) throws -> (loss: Tensor, logits: Tensor)) {
         let folder = try ModelFolder(path: Golden.root.appendingPathComponent("Sources/Models/DualEncoder/CLIP/golden/vit").path)
         var store = try ParameterStore(folder.source) { _ in true }
         store["logit_scale"] = Tensor(Float(2.6592))
         let pixels = try golden.tensor("in.pixels"), ids = try golden.tensor("in.ids")
-        return try learn(golden, store) { store, variables in
-            let model = try Self.build(folder, store, variables)
-            let pictures = try (0..<pixels.dim(0)).map { try pixels.selected(0, $0) }
-            let images = try #require(model.image).embed(pictures).unitLength()
-            let texts = try #require(model.text).embed(TokenBatch(ids: ids)).unitLength()
-            let scale = try #require(variables["logit_scale"]).exp()
-            let loss = try Losses.contrastive(images, texts, scale: scale)
-            return (loss, try (images.matmul(texts.transposed()) * scale).detached())
+        return (
+            store,
+            { store, variables in
+                let model = try Self.build(folder, store, variables)
+                let pictures = try (0..<pixels.dim(0)).map { try pixels.selected(0, $0) }
+                let images = try #require(model.image).embed(pictures).unitLength()
+                let texts = try #require(model.text).embed(TokenBatch(ids: ids)).unitLength()
+                let scale = try #require(variables["logit_scale"]).exp()
+                let loss = try Losses.contrastive(images, texts, scale: scale)
+                return (loss, try (images.matmul(texts.transposed()) * scale).detached())
+            }
+        )
+    }
+
+    private func clip() throws -> Found {
+        let golden = try Self.file("clip"), (store, loss) = try clip(golden)
+        return try learn(golden, store, loss)
+    }
+
+    /// With products of bf16 the losses follow those of f32 as PyTorch's under autocast do, which are off by 0.021 at most: an operand
+    /// is off by up to 2^-9 of itself, a cosine by about as much, and the temperature makes 14 of it.
+    @Test func clipWithProductsOfBfloat() throws {
+        let golden = try Self.file("clip"), (start, loss) = try clip(golden)
+        let exact = try golden.tensor("losses").floats(), theirs = try Self.file("clip_bf16").tensor("losses").floats()
+        func run() throws -> [Float] {
+            var store = start, optimizer = Optimizer(.adamW(), weightDecay: 0.05) { _, _ in ParameterRule() }
+            return try exact.map { _ in
+                let variables = store.variables()
+                let value = try Tensor.computing(in: .bf16) { try loss(store, variables).loss }
+                let found = value.scalar
+                let gradients = try value.gradients()
+                optimizer.update(&store, gradients: variables.compactMapValues { gradients[$0] }, rate: 2e-3)
+                return found
+            }
         }
+        let own = try run(), threads = ThreadPool.threadCount
+        for step in own.indices {
+            #expect(abs(own[step] - exact[step]) <= 2e-2, "loss \(step): \(own[step]), in f32 \(exact[step])")
+            #expect(abs(own[step] - theirs[step]) <= 4e-2, "loss \(step): \(own[step]), PyTorch's under autocast \(theirs[step])")
+        }
+        #expect(own != exact)
+        ThreadPool.limit(to: 1)
+        defer { ThreadPool.limit(to: threads) }
+        #expect(try run() == own)
     }
 
     private func llama() throws -> Found {

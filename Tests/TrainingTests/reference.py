@@ -1,8 +1,8 @@
 """A tiny CLIP, a tiny Llama and a tiny U-Net learning in PyTorch: logits, the gradient of every parameter, and ten losses of AdamW.
 
 Run: python reference.py            (environment: tools/reference/README.md)
-Writes golden/{clip,llama,unet}.safetensors: inputs `in.*`, outputs `logits`, gradients `gradient.NAME`, `losses` [10]; for the U-Net,
-which has no checkpoint of its own, also its parameters `parameter.NAME`.
+Writes golden/{clip,clip_bf16,llama,unet}.safetensors: inputs `in.*`, outputs `logits`, gradients `gradient.NAME`, `losses` [10]; for the U-Net,
+which has no checkpoint of its own, also its parameters `parameter.NAME`. `clip_bf16` has the losses alone, under bf16 autocast.
 """
 import json
 import sys
@@ -22,17 +22,18 @@ torch.set_grad_enabled(True)
 STEPS, RATE, DECAY = 10, 2e-3, 0.05
 
 
-def learn(name, model, loss_of, inputs, extra=None):
-    """loss_of(model) -> (loss, logits)"""
+def learn(name, model, loss_of, inputs, extra=None, mixed=False):
+    """loss_of(model) -> (loss, logits); `mixed`: under bf16 autocast, of which only the losses are stored."""
     model.train(False)  # no dropout
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=DECAY)
-    arrays = {f"in.{key}": value for key, value in inputs.items()} | (extra or {})
+    arrays = {} if mixed else {f"in.{key}": value for key, value in inputs.items()} | (extra or {})
     losses = []
     for step in range(STEPS):
         optimiser.zero_grad()
-        loss, logits = loss_of(model)
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            loss, logits = loss_of(model)
         loss.backward()
-        if step == 0:
+        if step == 0 and not mixed:
             arrays["logits"] = logits.detach().contiguous().clone()
             for key, parameter in model.named_parameters():
                 if parameter.grad is not None:
@@ -46,7 +47,7 @@ def learn(name, model, loss_of, inputs, extra=None):
     print(name, [round(loss, 4) for loss in losses], (folder / f"{name}.safetensors").stat().st_size // 1024, "KB")
 
 
-def clip():
+def clip(mixed=False):
     generator = torch.Generator().manual_seed(1)
     model = CLIPModel.from_pretrained(ROOT / "Sources/Models/DualEncoder/CLIP/golden/vit", attn_implementation="eager")
     model.requires_grad_(True)
@@ -62,7 +63,7 @@ def clip():
         result = model(input_ids=ids, pixel_values=pixels, return_loss=True)
         return result.loss, result.logits_per_image
 
-    learn("clip", model, loss_of, {"pixels": pixels, "ids": ids})
+    learn("clip_bf16" if mixed else "clip", model, loss_of, {"pixels": pixels, "ids": ids}, mixed=mixed)
 
 
 def llama():
@@ -142,5 +143,6 @@ def unet():
 
 if __name__ == "__main__":
     clip()
+    clip(mixed=True)
     llama()
     unet()

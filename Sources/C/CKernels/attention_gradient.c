@@ -15,7 +15,7 @@ enum { PAD = ATTENTION_PAD, ENOUGH_TASKS = 32, PART_PANELS = 4 };
 typedef struct {
     const float *q, *k, *v, *dout;
     float *dq, *dk, *dv;
-    const sn_attention_shape *s;
+    const sn_attention_shape *s, *places;  // places: the strides of dq, dk and dv
     intptr_t panels;               // of queries, of one head
     intptr_t parts, part;          // of a head of keys, and the (head, panel) pairs of each
     intptr_t key_row, value_row;   // widths in whole vectors
@@ -73,10 +73,10 @@ static void query_panel(const gradient_job *job, intptr_t batch, intptr_t head, 
     intptr_t q0 = panel * f->nr, queries = sn_least(f->nr, s->queries - q0), width = whole_vectors(f, queries), vectors = width / f->vw;
     const float *q = job->q + batch * s->q_batch + head * s->q_head + q0 * s->q_row;
     const float *dout = job->dout + batch * s->o_batch + head * s->o_head + q0 * s->o_row;
-    float *dq = job->dq + ((batch * s->heads + head) * s->queries + q0) * s->width;
+    float *dq = job->dq + batch * job->places->q_batch + head * job->places->q_head + q0 * job->places->q_row;
     intptr_t count = sn_visible_keys(s, q0 + queries - 1);
     if (count == 0) {
-        memset(dq, 0, (size_t)(queries * s->width) * 4);
+        for (intptr_t i = 0; i < queries; i++) memset(dq + i * job->places->q_row, 0, (size_t)s->width * 4);
         return;
     }
     float top[GEMM_NR_MAX], total[GEMM_NR_MAX], factor[GEMM_NR_MAX], scale[GEMM_NR_MAX];
@@ -99,7 +99,7 @@ static void query_panel(const gradient_job *job, intptr_t batch, intptr_t head, 
     add_product(f, count, queries, w->dp, width, w->queries, s->width, sums, row);
     sn_panel_product(f, s->width, vectors, count, w->turned, s->keys + PAD, w->dp, w->dq, width, false);
     f->scale_columns(w->dq, s->width, width, scale);
-    f->transpose(w->dq, width, s->width, queries, NULL, 0, dq, s->width);
+    f->transpose(w->dq, width, s->width, queries, NULL, 0, dq, job->places->q_row);
 }
 
 static workspace make_workspace(const gradient_job *job) {
@@ -131,10 +131,11 @@ static void lay_out(const gradient_job *job, intptr_t batch, intptr_t source, co
 
 // dk and dv of `rows` keys from `first` on, counted over all heads of keys.
 static void write_out(const gradient_job *job, const float *sums, intptr_t first, intptr_t rows) {
-    const sn_attention_shape *s = job->s;
+    const sn_attention_shape *s = job->s, *to = job->places;
     for (intptr_t i = first; i < first + rows; i++, sums += job->key_row + job->value_row) {
-        memcpy(job->dk + i * s->width, sums, (size_t)s->width * 4);
-        memcpy(job->dv + i * s->value_width, sums + job->key_row, (size_t)s->value_width * 4);
+        intptr_t key = i % s->keys, source = i / s->keys % s->key_heads, batch = i / s->keys / s->key_heads;
+        memcpy(job->dk + batch * to->k_batch + source * to->k_head + key * to->k_row, sums, (size_t)s->width * 4);
+        memcpy(job->dv + batch * to->v_batch + source * to->v_head + key * to->v_row, sums + job->key_row, (size_t)s->value_width * 4);
     }
 }
 
@@ -169,9 +170,10 @@ static void join_range(void *context, intptr_t start, intptr_t end) {
 }
 
 void sn_attention_gradient(const float *q, const float *k, const float *v, const float *dout, float *dq, float *dk, float *dv,
-                           const sn_attention_shape *s) {
+                           const sn_attention_shape *s, const sn_attention_shape *places) {
     const sn_kernel_table *f = sn_kernels();
-    gradient_job job = {.q = q, .k = k, .v = v, .dout = dout, .dq = dq, .dk = dk, .dv = dv, .s = s, .f = f, .g = sn_gradients()};
+    gradient_job job = {.q = q, .k = k, .v = v, .dout = dout, .dq = dq, .dk = dk, .dv = dv, .s = s, .places = places, .f = f,
+                        .g = sn_gradients()};
     intptr_t owners = s->batch * s->key_heads;
     if (owners <= 0) return;
     job.panels = (s->queries + f->nr - 1) / f->nr;

@@ -22,10 +22,11 @@
     void from_half_##LEVEL(const uint16_t *, float *, intptr_t);                                                                \
     void to_half_##LEVEL(const float *, uint16_t *, intptr_t);                                                                  \
     void from_bfloat_##LEVEL(const uint16_t *, float *, intptr_t);                                                              \
+    void to_bfloat_##LEVEL(const float *, uint16_t *, intptr_t);                                                                \
     void depthwise_row_##LEVEL(const float *const *, intptr_t, intptr_t, intptr_t, const float *, float, float *, intptr_t);
 #define TABLE(LEVEL, MR, VW, NR, DOTS)                                                                                                    \
     {#LEVEL, MR, VW, NR, DOTS, gemm_tile_##LEVEL, gemm_dots_##LEVEL, transpose_##LEVEL, scale_rows_##LEVEL, unary_##LEVEL, binary_##LEVEL, sum_##LEVEL, max_##LEVEL, dot_##LEVEL,                   \
-     softmax_exp_##LEVEL, softmax_columns_##LEVEL, scale_columns_##LEVEL, layer_norm_##LEVEL, rms_norm_##LEVEL, from_half_##LEVEL, to_half_##LEVEL, from_bfloat_##LEVEL, depthwise_row_##LEVEL}
+     softmax_exp_##LEVEL, softmax_columns_##LEVEL, scale_columns_##LEVEL, layer_norm_##LEVEL, rms_norm_##LEVEL, from_half_##LEVEL, to_half_##LEVEL, from_bfloat_##LEVEL, to_bfloat_##LEVEL, depthwise_row_##LEVEL}
 
 DECLARE(scalar)
 static const sn_kernel_table scalar = TABLE(scalar, 4, 4, 8, 4);

@@ -75,7 +75,7 @@ static void quantize_row(const rows_job *job, intptr_t row) {
     switch (job->format) {
         case SN_WEIGHT_F32: memcpy(to, x, (size_t)k * 4); break;
         case SN_WEIGHT_F16: sn_kernels()->to_half(x, (uint16_t *)(void *)to, k); break;
-        case SN_WEIGHT_BF16: sn_to_bfloat(x, (uint16_t *)(void *)to, k); break;
+        case SN_WEIGHT_BF16: sn_kernels()->to_bfloat(x, (uint16_t *)(void *)to, k); break;
         case SN_WEIGHT_INT8: {
             float scale = quantize_int8(x, k, (int8_t *)to);
             if (job->scales_out) job->scales_out[row] = scale;

@@ -56,8 +56,7 @@ struct Walk {
                 continue
             }
             guard let content = trace.take() else {
-                throw TensorError.shape(
-                    operation: "gradients", shapes: [trace.shape], expected: "a graph that wasn't walked before: compute the value anew")
+                throw TensorError.walked(shape: trace.shape)
             }
             if case let .recompute(body) = content.operation {
                 let again = try body()
@@ -95,5 +94,12 @@ struct Walk {
             heap.swapAt(parent, largest)
             parent = largest
         }
+    }
+}
+
+extension TensorError {
+    /// A graph that was walked has nothing left to compute gradients with.
+    static func walked(shape: [Int]) -> TensorError {
+        .shape(operation: "gradients", shapes: [shape], expected: "a graph that wasn't walked before: compute the value anew")
     }
 }

@@ -36,7 +36,7 @@ extension Operation {
                 try when(0) { try dy.selecting(where: condition, else: zero).summed(to: shape(0)) },
                 try when(1) { try zero.selecting(where: condition, else: dy).summed(to: shape(1)) },
             ]
-        case .matmul, .linear, .attention, .conv2d: return try product(dy, inputs, wanted)
+        case .matmul, .linear, .attention, .jointAttention, .conv2d: return try product(dy, inputs, wanted)
         case .layerNorm, .rmsNorm, .softmax, .logSoftmax, .unitLength: return try norm(dy, wanted)
         case .sum, .mean, .variance, .extremumOver, .cumulativeSum: return [try reduction(dy, shape(0))]
         case .reshape, .permute, .broadcast, .slice, .concatenate, .gather, .takeAlong, .pad, .triangle:
@@ -51,7 +51,13 @@ extension Operation {
         switch self {
         case let .unary(operation, x):
             let dy = dy.contiguous()
-            return Tensor.makeFloats(x.shape) { sn_unary_gradient_all(operation, x.floatElements, dy.floatElements, $0, x.count) }
+            return Tensor.makeFloats(x.shape) {
+                if x.dtype == .bf16 {
+                    sn_unary_gradient_bfloat(operation, x.bfloatElements, dy.floatElements, $0, x.count)
+                } else {
+                    sn_unary_gradient_all(operation, x.floatElements, dy.floatElements, $0, x.count)
+                }
+            }
         case let .scale(factor): return dy.scaled(by: factor)
         case let .bound(value, x, largest):
             let inside = try x.compared(Tensor(value)) { largest ? $0 >= $1 : $0 <= $1 }
@@ -64,11 +70,13 @@ extension Operation {
     private func norm(_ dy: Tensor, _ wanted: [Bool]) throws -> [Tensor?] {
         let dy = dy.contiguous()
         switch self {
-        case let .layerNorm(x, weight, epsilon):
+        case let .layerNorm(kept, weight, _, epsilon):
+            let x = kept.asType(.f32)
             return Tensor.normGradients(x, wanted) { rows, length, dx, dw, db in
                 sn_layer_norm_gradient_rows(x.floatElements, weight?.floatElements, epsilon, dy.floatElements, dx, dw, db, rows, length)
             }
-        case let .rmsNorm(x, weight, epsilon):
+        case let .rmsNorm(kept, weight, epsilon):
+            let x = kept.asType(.f32)
             return Tensor.normGradients(x, [wanted[0], wanted[1], false]) { rows, length, dx, dw, _ in
                 sn_rms_norm_gradient_rows(x.floatElements, weight?.floatElements, epsilon, dy.floatElements, dx, dw, rows, length)
             }

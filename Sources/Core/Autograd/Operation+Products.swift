@@ -5,9 +5,16 @@ extension Operation {
     func product(_ dy: Tensor, _ inputs: [Trace?], _ wanted: [Bool]) throws -> [Tensor?] {
         switch self {
         case let .matmul(a, b): return try matmulGradients(dy, a, b, inputs, wanted)
-        case let .linear(x, weights): return try linearGradients(dy, x, weights, wanted)
+        case let .linear(x, weights, precision):
+            return try linearGradients(dy, weights, precision, inputs, wanted) { try x ?? inputs[0]?.again() }
         case let .attention(queries, keys, values, scale, mask, causal):
-            return try attentionGradients(dy, queries, keys, values, scale, mask, causal, inputs, wanted)
+            let made = [queries, keys, values].map { Tensor.makeFloats($0.shape) { _ in } }
+            Tensor.attentionGradients(dy, (queries, keys, values), scale, mask, causal, into: (made[0], made[1], made[2]))
+            return zip(made, wanted).map { $1 ? $0 : nil }
+        case let .jointAttention(joint, scale, mask, causal):
+            let made = Tensor.makeFloats(joint.shape) { _ in }
+            Tensor.attentionGradients(dy, try joint.heads(), scale, mask, causal, into: try made.heads())
+            return [made]
         case let .conv2d(x, weight, window, groups):
             let dy = dy.contiguous(), kernel = (weight.dim(2), weight.dim(3))
             var shape = window.shape(of: x.shape, kernel: kernel, channels: weight.dim(0), output: (dy.dim(2), dy.dim(3)), groups: groups)
@@ -43,18 +50,32 @@ extension Operation {
         return [da, db]
     }
 
-    private func linearGradients(_ dy: Tensor, _ x: Tensor, _ weights: WeightMatrix, _ wanted: [Bool]) throws -> [Tensor?] {
+    /// - Parameter kept: the layer's input; asked for where the weights' gradient is.
+    private func linearGradients(
+        _ dy: Tensor, _ weights: WeightMatrix, _ precision: ProductPrecision, _ inputs: [Trace?], _ wanted: [Bool],
+        kept: () throws -> Tensor?
+    ) throws -> [Tensor?] {
         let (n, k) = (weights.rows, weights.columns)
-        let given = try dy.reshaped([-1, n]), rows = try x.reshaped([-1, k])  // [m, n], [m, k]
+        let whole = try dy.reshaped([-1, n])  // [m, n]
+        let given = precision == .bf16 ? whole.asType(.bf16) : whole
         var result: [Tensor?] = [nil, nil]
-        if wanted[0] {
-            let parts = weights.parts.map { $0.values() }
-            let matrix = parts.count == 1 ? parts[0] : try Tensor.concatenated(parts)
-            result[0] = try given.matmul(matrix).reshaped(x.shape)
+        if let input = inputs[0] {
+            switch precision {
+            case .bf16: result[0] = Tensor.roundedProduct(StoredRows(given), weights.parts, shape: input.shape)
+            case .f32:
+                let parts = weights.parts.map { $0.values() }
+                result[0] = try given.matmul(parts.count == 1 ? parts[0] : Tensor.concatenated(parts)).reshaped(input.shape)
+            }
         }
-        if wanted[1] { result[1] = try given.summed(to: [n]) }
+        if wanted[1] { result[1] = try whole.summed(to: [n]) }
         guard wanted.dropFirst(2).contains(true) else { return result + weights.parts.map { _ in nil } }
-        let all = try given.transposed().matmul(rows)  // [n, k]
+        guard let x = try kept() else { throw TensorError.walked(shape: dy.shape) }
+        let rows = try x.reshaped([-1, k])  // [m, k]
+        let all =
+            switch precision {  // [n, k]
+            case .bf16: Tensor.roundedProduct(StoredRows(given), leftTurned: true, [StoredRows(rows)], shape: [n, k])
+            case .f32: try given.transposed().matmul(rows)
+            }
         var first = 0
         for (part, wanted) in zip(weights.parts, wanted.dropFirst(2)) {
             result.append(wanted ? try all.sliced(0, first..<first + part.rows) : nil)
@@ -62,18 +83,22 @@ extension Operation {
         }
         return result
     }
+}
 
-    private func attentionGradients(
-        _ dy: Tensor, _ q: Tensor, _ k: Tensor, _ v: Tensor, _ scale: Float, _ mask: Tensor?, _ causal: Bool, _ inputs: [Trace?],
-        _ wanted: [Bool]
-    ) throws -> [Tensor?] {
+extension Tensor {
+    /// Writes the gradients of queries, keys and values, each where a new tensor's view lies.
+    fileprivate static func attentionGradients(
+        _ dy: Tensor, _ operands: (Tensor, Tensor, Tensor), _ scale: Float, _ mask: Tensor?, _ causal: Bool,
+        into result: (Tensor, Tensor, Tensor)
+    ) {
         let given = dy.contiguous()  // [batch, n, heads, value width]
-        var shape = Tensor.attentionShape(q, k, v, scale: scale, mask: mask, causal: causal)
-        let dq = Tensor.makeFloats(q.shape) { _ in }, dk = Tensor.makeFloats(k.shape) { _ in }, dv = Tensor.makeFloats(v.shape) { _ in }
-        withExtendedLifetime(mask) {
+        let (q, k, v) = (operands.0.rowsAdjacent(), operands.1.rowsAdjacent(), operands.2.rowsAdjacent())
+        var shape = attentionShape(q, k, v, scale: scale, mask: mask, causal: causal)
+        var places = attentionShape(result.0, result.1, result.2, scale: scale, mask: nil, causal: causal)
+        withExtendedLifetime((q, k, v, mask, result)) {
             sn_attention_gradient(
-                q.firstFloat, k.firstFloat, v.firstFloat, given.floatElements, dq.floatElements, dk.floatElements, dv.floatElements, &shape)
+                q.firstFloat, k.firstFloat, v.firstFloat, given.floatElements, result.0.firstFloat, result.1.firstFloat,
+                result.2.firstFloat, &shape, &places)
         }
-        return zip([dq, dk, dv], wanted).map { $1 ? $0 : nil }
     }
 }

@@ -29,9 +29,8 @@ public struct SelfAttention: Sendable {
         _ x: Tensor, mask: Tensor? = nil, causal: Bool = false, scale: Tensor? = nil, residual: Tensor? = nil
     ) throws(TensorError) -> Tensor {
         let (batch, tokens) = (x.dim(0), x.dim(1))
-        let parts = try joint(x).reshaped([batch, tokens, 3, heads, width / heads]).permuted([2, 0, 3, 1, 4])
-        let mixed = try Tensor.attention(  // [batch, tokens, heads, width / heads]
-            queries: parts.selected(0, 0), keys: parts.selected(0, 1), values: parts.selected(0, 2), mask: mask, causal: causal)
+        let parts = try joint(x).reshaped([batch, tokens, 3, heads, width / heads])
+        let mixed = try Tensor.attention(joint: parts, mask: mask, causal: causal)  // [batch, tokens, heads, width / heads]
         return try output(mixed.reshaped([batch, tokens, width]), scale: scale, residual: residual)
     }
 
@@ -42,7 +41,7 @@ public struct SelfAttention: Sendable {
     ) throws(TensorError) -> Tensor {
         let (batch, tokens, chosen) = (x.dim(0), x.dim(1), selected.dim(1))
         let queries = try query(selected).reshaped([batch, chosen, heads, width / heads]).permuted([0, 2, 1, 3])
-        let parts = try keysAndValues(x).reshaped([batch, tokens, 2, heads, width / heads]).permuted([2, 0, 3, 1, 4])
+        let parts = try keysAndValues(x).inProductPrecision().reshaped([batch, tokens, 2, heads, width / heads]).permuted([2, 0, 3, 1, 4])
         let mixed = try Tensor.attention(queries: queries, keys: parts.selected(0, 0), values: parts.selected(0, 1), mask: mask)
         return try output(mixed.reshaped([batch, chosen, width]), scale: scale, residual: residual)
     }

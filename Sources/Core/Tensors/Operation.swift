@@ -3,7 +3,7 @@ import CKernels
 /// What a recorded result was computed by, with what its gradient needs: the module `Autograd` has a rule for each. Kept tensors are
 /// constants, so that they don't hold the graph.
 package enum Operation: Sendable {
-    // Element-wise, operands broadcast
+    // Element-wise, operands broadcast; of bf16, x gave a result of bf16
     case unary(sn_unary, x: Tensor)
     case add, subtract
     case multiply(Tensor, Tensor)
@@ -20,13 +20,15 @@ package enum Operation: Sendable {
 
     // Products
     case matmul(Tensor, Tensor)
-    /// `x W^T + bias`: operands x, bias, then those rows of W that are tensors of their own.
-    case linear(x: Tensor, weights: WeightMatrix)
+    /// `x W^T + bias`: operands x, bias, then those rows of W that are tensors of their own. No x is kept that its trace gives again.
+    case linear(x: Tensor?, weights: WeightMatrix, ProductPrecision)
     case attention(queries: Tensor, keys: Tensor, values: Tensor, scale: Float, mask: Tensor?, causal: Bool)
+    /// Of queries, keys and values side by side, `[batch, n, 3, heads, width]`.
+    case jointAttention(Tensor, scale: Float, mask: Tensor?, causal: Bool)
     case conv2d(x: Tensor, weight: Tensor, Window, groups: Int)
 
     // Norms
-    case layerNorm(x: Tensor, weight: Tensor?, epsilon: Float)
+    case layerNorm(x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float)
     case rmsNorm(x: Tensor, weight: Tensor?, epsilon: Float)
     case softmax(result: Tensor)
     case logSoftmax(result: Tensor)

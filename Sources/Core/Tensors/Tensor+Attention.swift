@@ -21,18 +21,50 @@ extension Tensor {
                 expected: "[batch, heads, n, width], [batch, keyHeads, m, width], [batch, keyHeads, m, valueWidth]")
         }
         if let mask, mask.trace != nil, Trace.isRecording { return try scored(queries, keys, values, scale, mask, causal) }
-        let (q, k, v) = (queries.rowsAdjacent(), keys.rowsAdjacent(), values.rowsAdjacent())
-        let batch = q.shape[0], heads = q.shape[1], n = q.shape[2], m = k.shape[2], valueWidth = v.shape[3]
-        let additive = try mask.map { (mask: Tensor) throws(TensorError) in try mask.additiveMask(to: [batch, heads, n, m]) }
+        let (q, k, v) = (queries.inProductPrecision(), keys.inProductPrecision(), values.inProductPrecision())
+        let additive = try mask.map { (mask: Tensor) throws(TensorError) in
+            try mask.additiveMask(to: [q.shape[0], q.shape[1], q.shape[2], k.shape[2]])
+        }
         let factor = scale ?? 1 / Float(q.shape[3]).squareRoot()
-        return Tensor.makeFloats([batch, n, heads, valueWidth]) { out in
-            var shape = attentionShape(q, k, v, scale: factor, mask: additive, causal: causal)
-            withExtendedLifetime(additive) { sn_attention(q.floatPointer, k.floatPointer, v.floatPointer, out, &shape) }
-        }.recorded(
+        return attended(q.rowsAdjacent(), k.rowsAdjacent(), v.rowsAdjacent(), factor, additive, causal).recorded(
             queries, keys, values,
             .attention(
                 queries: q.detached(), keys: k.detached(), values: v.detached(), scale: factor, mask: additive?.detached(),
                 causal: causal))
+    }
+
+    /// The same of queries, keys and values side by side, as one projection gives them: `joint` `[batch, n, 3, heads, width]`.
+    public static func attention(joint: Tensor, mask: Tensor? = nil, causal: Bool = false) throws(TensorError) -> Tensor {
+        guard joint.rank == 5, joint.shape[2] == 3 else {
+            throw .shape(operation: "attention", shapes: [joint.shape], expected: "[batch, n, 3, heads, width]")
+        }
+        if let mask, mask.trace != nil, Trace.isRecording {
+            let parts = try joint.permuted([2, 0, 3, 1, 4])
+            return try scored(parts.selected(0, 0), parts.selected(0, 1), parts.selected(0, 2), nil, mask, causal)
+        }
+        let kept = joint.inProductPrecision().contiguous().detached(), (q, k, v) = try kept.heads()
+        let additive = try mask.map { (mask: Tensor) throws(TensorError) in
+            try mask.additiveMask(to: [q.shape[0], q.shape[1], q.shape[2], q.shape[2]])
+        }
+        let factor = 1 / Float(joint.shape[4]).squareRoot()
+        return attended(q, k, v, factor, additive, causal)
+            .recorded(joint, .jointAttention(kept, scale: factor, mask: additive?.detached(), causal: causal))
+    }
+
+    /// Queries, keys and values `[batch, heads, n, width]` of `[batch, n, 3, heads, width]`, in f32.
+    package func heads() throws(TensorError) -> (Tensor, Tensor, Tensor) {
+        let parts = try asType(.f32).permuted([2, 0, 3, 1, 4])
+        return (try parts.selected(0, 0), try parts.selected(0, 1), try parts.selected(0, 2))
+    }
+
+    /// Of f32 with adjacent elements along the last axis.
+    private static func attended(
+        _ q: Tensor, _ k: Tensor, _ v: Tensor, _ scale: Float, _ mask: Tensor?, _ causal: Bool
+    ) -> Tensor {
+        Tensor.makeFloats([q.shape[0], q.shape[2], q.shape[1], v.shape[3]]) { out in
+            var shape = attentionShape(q, k, v, scale: scale, mask: mask, causal: causal)
+            withExtendedLifetime((q, k, v, mask)) { sn_attention(q.floatPointer, k.floatPointer, v.floatPointer, out, &shape) }
+        }
     }
 
     /// What the kernels want to know of an attention and of its gradient. The result is `[batch, n, heads, value width]`, row-major; the
@@ -75,7 +107,7 @@ extension Tensor {
     }
 
     /// f32 with adjacent elements along the last axis.
-    private func rowsAdjacent() -> Tensor {
+    package func rowsAdjacent() -> Tensor {
         let floats = asType(.f32)
         return floats.strides[rank - 1] == 1 || shape[rank - 1] <= 1 ? floats : floats.contiguous()
     }

@@ -16,6 +16,16 @@ extension Tensor {
         return source.integersAs(target)
     }
 
+    /// The elements as f32 in memory that can be written to. Pages of a file's mapping that were read for it are let go.
+    public func ownFloats() -> Tensor {
+        var result = asType(.f32).contiguous().detached()
+        if storage.isReadOnly {
+            result.makeUnique()
+            if isContiguous { storage.forgetPages(offset * dtype.size..<(offset + count) * dtype.size) }
+        }
+        return result
+    }
+
     private func toFloats() -> Tensor {
         if dtype == .f32 { return self }
         let count = count
@@ -23,7 +33,7 @@ extension Tensor {
             switch dtype {
             case .f32: break
             case .f16: sn_kernels().pointee.from_half(elements(UInt16.self), out, count)
-            case .bf16: sn_kernels().pointee.from_bfloat(elements(UInt16.self), out, count)
+            case .bf16: sn_from_bfloat(elements(UInt16.self), out, count)
             case .i8: for i in 0..<count { out[i] = Float(elements(Int8.self)[i]) }
             case .u8: for i in 0..<count { out[i] = Float(elements(UInt8.self)[i]) }
             case .i32: for i in 0..<count { out[i] = Float(elements(Int32.self)[i]) }

@@ -3,9 +3,17 @@ import CKernels
 // Element-wise operations compute in f32; operands of other types are converted first.
 extension Tensor {
     func unary(_ operation: sn_unary) -> Tensor {
-        let source = asType(.f32).contiguous()
-        return Tensor.makeFloats(shape) { sn_unary_all(operation, source.floatPointer, $0, source.count) }
-            .recorded(self, .unary(operation, x: source.detached()))
+        let mixed = dtype == .bf16 && ProductPrecision.current == .bf16
+        let source = (mixed ? self : asType(.f32)).contiguous()
+        return source.applying(operation).recorded(self, .unary(operation, x: source.detached()))
+    }
+
+    /// Of contiguous elements of f32 or bf16, the result of the same type.
+    func applying(_ operation: sn_unary) -> Tensor {
+        if dtype == .f32 { return Tensor.makeFloats(shape) { sn_unary_all(operation, floatPointer, $0, count) } }
+        return Tensor.make(shape, .bf16) {
+            sn_unary_bfloat(operation, bfloatElements, $0.baseAddress!.assumingMemoryBound(to: UInt16.self), count)
+        }
     }
 
     public func negated() -> Tensor { unary(SN_NEGATE) }
@@ -110,7 +118,7 @@ extension Tensor {
     }
 
     /// A shifted value has the same gradient.
-    public func adding(_ value: Float) -> Tensor { scalarBinary(SN_ADD, value).sharing(self) }
+    public func adding(_ value: Float) -> Tensor { scalarBinary(SN_ADD, value).recorded(self, .reshape) }
     public func scaled(by value: Float) -> Tensor { scalarBinary(SN_MUL, value).recorded(self, .scale(value)) }
     public func maximum(_ value: Float) -> Tensor {
         scalarBinary(SN_MAX, value).recorded(self, .bound(value, x: detached(), largest: true))

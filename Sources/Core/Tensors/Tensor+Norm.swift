@@ -20,7 +20,9 @@ extension Tensor {
             withExtendedLifetime((w, b)) {
                 sn_layer_norm_rows(source.floatPointer, w?.floatPointer, b?.floatPointer, epsilon, out, rows, length)
             }
-        }.recorded(self, weight, bias, .layerNorm(x: source.detached(), weight: w?.detached(), epsilon: epsilon))
+        }.recorded(
+            self, weight, bias,
+            .layerNorm(x: source.detached().inProductPrecision(), weight: w?.detached(), bias: b?.detached(), epsilon: epsilon))
     }
 
     /// Over the last axis: `x / sqrt(mean(x^2) + epsilon) * weight` (Zhang and Sennrich 2019).
@@ -29,7 +31,8 @@ extension Tensor {
         let w = weight?.asType(.f32).contiguous()
         return Tensor.makeFloats(shape) { out in
             withExtendedLifetime(w) { sn_rms_norm_rows(source.floatPointer, w?.floatPointer, epsilon, out, rows, length) }
-        }.recorded(self, weight, nil, .rmsNorm(x: source.detached(), weight: w?.detached(), epsilon: epsilon))
+        }.recorded(
+            self, weight, nil, .rmsNorm(x: source.detached().inProductPrecision(), weight: w?.detached(), epsilon: epsilon))
     }
 
     /// `[batch, channels, ...]` normalised over each of `groups` groups of channels, then scaled per channel.

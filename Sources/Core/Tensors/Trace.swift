@@ -28,6 +28,26 @@ public final class Trace: Sendable {
         self.content = Mutex(content)
     }
 
+    /// Whether `again` gives the value: of activations and norms, which cost little beside the product that reads them.
+    var givesAgain: Bool {
+        content.withLock { content in
+            switch content?.operation {
+            case .unary, .layerNorm, .rmsNorm: true
+            default: false
+            }
+        }
+    }
+
+    /// The value, computed anew from what its operation keeps for its own gradient: who needs it on the way back doesn't keep it.
+    package func again() throws(TensorError) -> Tensor? {
+        switch content.withLock({ $0?.operation }) {
+        case let .unary(operation, x): x.applying(operation)
+        case let .layerNorm(x, weight, bias, epsilon): try x.layerNorm(weight: weight, bias: bias, epsilon: epsilon)
+        case let .rmsNorm(x, weight, epsilon): try x.rmsNorm(weight: weight, epsilon: epsilon)
+        default: nil
+        }
+    }
+
     /// Takes the operation out, with what it kept for the way back: a graph is walked once, and freed as the walk goes.
     package func take() -> Content? {
         content.withLock { content in
@@ -66,8 +86,10 @@ extension Tensor {
     /// Chen et al. 2016). `body` must give the same result each time.
     public static func recomputed(_ body: @escaping @Sendable () throws -> Tensor) throws -> Tensor {
         guard Trace.isRecording else { return try body() }
+        let precision = ProductPrecision.current
         var result = try withoutRecording(body).detached()
-        result.trace = Trace(shape: result.shape, .init(operation: .recompute(body), inputs: []))
+        result.trace = Trace(
+            shape: result.shape, .init(operation: .recompute { try computing(in: precision, body) }, inputs: []))
         return result
     }
 

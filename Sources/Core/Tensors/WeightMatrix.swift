@@ -44,11 +44,12 @@ public struct WeightMatrix: Sendable {
         if let residual, residual.shape != shape {
             throw .shape(operation: "linear residual", shapes: [residual.shape, shape], expected: "the result's shape")
         }
+        let precision = parts.allSatisfy { $0.format == .f32 || $0.format == .bf16 } ? ProductPrecision.current : .f32
         let traced =
             x.trace != nil || bias?.trace != nil || scale?.trace != nil || residual?.trace != nil
             || parts.contains { $0.variable != nil }
-        if traced, Trace.isRecording {
-            return try recordedApply(x, bias, scale, activation, residual)
+        if precision == .bf16 || traced && Trace.isRecording {
+            return try stepwise(x, bias, scale, activation, residual, precision)
         }
         let source = x.asType(.f32).contiguous(), m = columns == 0 ? 0 : source.count / columns
         let biasValues = bias?.asType(.f32).contiguous(), scales = scale?.asType(.f32).contiguous()
@@ -68,14 +69,23 @@ public struct WeightMatrix: Sendable {
         }
     }
 
-    /// The same step by step, each noted for the way back.
-    private func recordedApply(
-        _ x: Tensor, _ bias: Tensor?, _ scale: Tensor?, _ activation: Activation?, _ residual: Tensor?
+    /// The same step by step, each noted for the way back. What an activation reads and gives is bf16 where products are.
+    private func stepwise(
+        _ x: Tensor, _ bias: Tensor?, _ scale: Tensor?, _ activation: Activation?, _ residual: Tensor?, _ precision: ProductPrecision
     ) throws(TensorError) -> Tensor {
-        let source = x.asType(.f32).contiguous().detached()
-        let kept = WeightMatrix(parts.map(\.constant))
-        var result = try kept.apply(source, bias: bias?.detached())
-            .recorded(inputs: [x, bias] + parts.map(\.variable), .linear(x: source, weights: kept))
+        let source = x.asType(precision == .bf16 ? .bf16 : .f32).contiguous().detached()
+        let kept = WeightMatrix(parts.map(\.constant)), lead = Array(x.shape.dropLast())
+        var result =
+            switch precision {
+            case .f32: try kept.apply(source, bias: bias?.detached())
+            case .bf16:
+                Tensor.roundedProduct(
+                    StoredRows(try source.reshaped([lead.reduce(1, *), columns])), kept.parts, rightTurned: true, bias: bias?.detached(),
+                    shape: lead + [rows], activation != nil && scale == nil ? .bf16 : .f32)
+            }
+        result = result.recorded(
+            inputs: [x, bias] + parts.map(\.variable),
+            .linear(x: x.trace?.givesAgain == true ? nil : source, weights: kept, precision))
         if let scale { result = try result * scale }
         if let activation { result = result.activated(activation) }
         if let residual { result = try result + residual }

@@ -20,7 +20,7 @@ public struct ParameterStore: Sendable {
         self.added = added
         for entry in base.entries where added[entry.name] == nil && isTrained(entry.name) {
             let value = try base.tensor(entry.name)
-            if value.dtype.isFloatingPoint { values[entry.name] = value.asType(.f32).contiguous() }
+            if value.dtype.isFloatingPoint { values[entry.name] = value.ownFloats() }
         }
         for (name, value) in added where isTrained(name) { values[name] = value.asType(.f32).contiguous() }
         names = values.keys.sorted()

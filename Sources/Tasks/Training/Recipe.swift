@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Tensors
 
 /// What every recipe has, whatever it teaches: the start, what is trained, and how.
 public struct Recipe: Sendable {
@@ -57,6 +58,7 @@ public struct Recipe: Sendable {
             schedule: Schedule(
                 try curve?.choice("shape") ?? .cosine, rate: rate, warmUp: try curve?.int("warm_up") ?? 0, total: steps ?? 0,
                 final: try curve?.float("final", in: 0...1) ?? 0))
+        plan.precision = try reader.choice("precision") ?? .f32
         plan.parts = try reader.int("accumulate", in: 1...100_000) ?? 1
         plan.clip = try reader.float("clip", in: 1e-9...1e9)
         plan.averaging = try reader.float("average", in: 0...1)

@@ -44,6 +44,8 @@ extension TrainingTask {
 /// How a run goes, whatever it learns.
 public struct TrainingPlan: Sendable, Hashable {
     public var schedule: Schedule
+    /// What layers multiply, forward and back; scores are measured in f32.
+    public var precision = ProductPrecision.f32
     /// Batches whose gradients make one update.
     public var parts = 1
     /// The longest that all gradients together may be; longer ones are scaled down.
@@ -161,7 +163,7 @@ public struct Trainer {
         let began = Date()
         var total: [String: Tensor] = [:], loss: Float = 0, metrics: [String: Float] = [:], samples = 0, batch = ""
         for part in 0..<plan.parts {
-            let found = try task.gradients(store, step: step, part: part)
+            let found = try Tensor.computing(in: plan.precision) { try task.gradients(store, step: step, part: part) }
             guard found.loss.isFinite else { throw notFinite("the loss", found.batch) }
             for (name, gradient) in found.gradients {
                 if total[name] == nil { total[name] = gradient.contiguous() } else { total[name]?.accumulate(gradient) }

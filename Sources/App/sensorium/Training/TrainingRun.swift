@@ -37,6 +37,9 @@ struct TrainingRun {
             throw TrainingError.recipe(file: file, field: "epochs", problem: "the samples of shards aren't counted: give steps")
         }
         recipe.setSteps(samples: learning.samples ?? 0)
+        if !recipe.plan.precision.isFast {
+            Console.standard.error("this processor has no instructions for bf16: `precision: bf16` saves memory here, f32 is faster")
+        }
         let store = try ParameterStore(folder.source, added: learning.added) { [recipe] name in
             recipe.isTrained(name) || learning.added[name] != nil
         }

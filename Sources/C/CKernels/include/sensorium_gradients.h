@@ -38,10 +38,10 @@ intptr_t sn_count_not_finite(const float *x, intptr_t n);
 
 // ---- attention, convolution, pooling
 
-// Of sn_attention with the same shape. `dout` has the strides o_* of its result. dq [batch][heads][queries][width],
-// dk [batch][key_heads][keys][width] and dv [batch][key_heads][keys][value_width] are dense and written, not added to.
+// Of sn_attention with the same shape. `dout` has the strides o_* of its result; dq, dk and dv have the strides q_*, k_* and v_* of
+// `places`, and are written, not added to.
 void sn_attention_gradient(const float *q, const float *k, const float *v, const float *dout, float *dq, float *dk, float *dv,
-                           const sn_attention_shape *shape);
+                           const sn_attention_shape *shape, const sn_attention_shape *places);
 // Of sn_conv2d without activation. dbias [out_channels] is the sum over pictures and places.
 void sn_conv2d_gradient(const float *x, const float *weight, const float *dy, float *_Nullable dx, float *_Nullable dweight,
                         float *_Nullable dbias, const sn_conv_shape *shape);

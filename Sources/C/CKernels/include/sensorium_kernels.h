@@ -76,6 +76,7 @@ typedef struct {
     void (*from_half)(const uint16_t *x, float *y, intptr_t n);
     void (*to_half)(const float *x, uint16_t *y, intptr_t n);
     void (*from_bfloat)(const uint16_t *x, float *y, intptr_t n);
+    void (*to_bfloat)(const float *x, uint16_t *y, intptr_t n);
     // y[i] = bias + sum of weight[r * kernel_width + t] * rows[r][i + t * dilation]
     void (*depthwise_row)(const float *_Nonnull const *_Nonnull rows, intptr_t kernel_height, intptr_t kernel_width, intptr_t dilation, const float *weight,
                           float bias, float *y, intptr_t n);
@@ -87,8 +88,6 @@ const sn_kernel_table *sn_kernels(void);
 const sn_kernel_table *_Nullable sn_kernels_named(const char *name);
 // Makes `table` the chosen one (tests compare levels); returns the previous one.
 const sn_kernel_table *sn_kernels_use(const sn_kernel_table *table);
-
-void sn_to_bfloat(const float *x, uint16_t *y, intptr_t n);
 
 // ---- GEMM
 // Applied to a product in this order: alpha, bias, scale, activation, residual.

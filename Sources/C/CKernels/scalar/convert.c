@@ -45,7 +45,7 @@ void from_bfloat_scalar(const uint16_t *x, float *y, intptr_t n) {
     for (intptr_t i = 0; i < n; i++) y[i] = bits_to_float((uint32_t)x[i] << 16);
 }
 
-void sn_to_bfloat(const float *x, uint16_t *y, intptr_t n) {
+void to_bfloat_scalar(const float *x, uint16_t *y, intptr_t n) {
     for (intptr_t i = 0; i < n; i++) {
         uint32_t bits = float_to_bits(x[i]);
         if ((bits & 0x7fffffff) > 0x7f800000) y[i] = (uint16_t)(bits >> 16 | 0x40);

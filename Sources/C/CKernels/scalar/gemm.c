@@ -25,7 +25,10 @@ void gemm_dots_scalar(int32_t rows, int32_t count, intptr_t k, const float *a, i
 void transpose_scalar(const float *from, intptr_t from_row, intptr_t rows, intptr_t columns, const float *add, intptr_t add_row,
                       float *to, intptr_t to_row) {
     for (intptr_t i = 0; i < rows; i++)
-        for (intptr_t j = 0; j < columns; j++) to[j * to_row + i] = from[i * from_row + j] + (add ? add[j * add_row + i] : 0.0f);
+        for (intptr_t j = 0; j < columns; j++) {
+            float value = from[i * from_row + j];
+            to[j * to_row + i] = add ? value + add[j * add_row + i] : value;
+        }
 }
 
 void scale_rows_scalar(float *c, intptr_t rows, intptr_t columns, float alpha, const float *bias, const float *scale) {

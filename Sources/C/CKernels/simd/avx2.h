@@ -55,6 +55,25 @@ INLINE void v_store_half(uint16_t *p, vf x) { _mm_storeu_si128((__m128i *)p, _mm
 INLINE vf v_load_bfloat(const uint16_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
+// The bits of x rounded to bf16 (to nearest even, NaN stays one), in the upper half of each lane; what the lower half holds is of no use.
+INLINE vi v_bfloat(vf x) {
+    __m256i bits = _mm256_castps_si256(x), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
+    return _mm256_blendv_epi8(rounded, _mm256_or_si256(bits, _mm256_set1_epi32(0x400000)), _mm256_castps_si256(v_isnan(x)));
+}
+INLINE void v_store_bfloat(uint16_t *p, vf x) {
+    __m256i whole = _mm256_srli_epi32(v_bfloat(x), 16);
+    _mm_storeu_si128((__m128i *)p, _mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1)));
+}
+// Pairs of bf16: the even one in the lower half of each lane.
+INLINE vi v_pair(vf even, vf odd) {
+    return _mm256_or_si256(_mm256_srli_epi32(v_bfloat(even), 16), _mm256_and_si256(v_bfloat(odd), _mm256_set1_epi32((int)0xffff0000)));
+}
+INLINE void v_store_pairs(uint32_t *p, vi x) { _mm256_storeu_si256((__m256i *)(void *)p, x); }
+INLINE vi v_load_pairs(const uint32_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+INLINE vi v_set1_pair(uint32_t x) { return _mm256_set1_epi32((int)x); }
+INLINE vf v_even(vi x) { return _mm256_castsi256_ps(_mm256_slli_epi32(x, 16)); }
+INLINE vf v_odd(vi x) { return _mm256_castsi256_ps(_mm256_and_si256(x, _mm256_set1_epi32((int)0xffff0000))); }
 // out[i] = the sum of the elements of s[i]
 INLINE void v_reduce_four(const vf s[4], float *out) {
     vf all = _mm256_hadd_ps(_mm256_hadd_ps(s[0], s[1]), _mm256_hadd_ps(s[2], s[3]));

@@ -1,7 +1,12 @@
-// The vocabulary of the bodies/ on AVX-512. A file that includes it ends with `#pragma clang attribute pop`.
+// The vocabulary of the bodies/ on AVX-512, with AVX512-BF16 where WITH_BF16 is defined. A file that includes it ends with `#pragma clang attribute pop`.
 #include <immintrin.h>
+#ifdef WITH_BF16
+#pragma clang attribute push(__attribute__((target("avx512bf16,avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
+#define LEVEL avx512bf16
+#else
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"))), apply_to = function)
 #define LEVEL avx512
+#endif
 #define VW 16
 #define GEMM_MR 12
 #define GEMM_NV 2
@@ -42,6 +47,24 @@ INLINE void v_store_half(uint16_t *p, vf x) { _mm256_storeu_si256((__m256i *)p, 
 INLINE vf v_load_bfloat(const uint16_t *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
+// The bits of x rounded to bf16 (to nearest even, NaN stays one), in the upper half of each lane; what the lower half holds is of no use.
+INLINE vi v_bfloat(vf x) {
+    __m512i bits = _mm512_castps_si512(x), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    return _mm512_mask_or_epi32(rounded, v_isnan(x), bits, _mm512_set1_epi32(0x400000));
+}
+INLINE void v_store_bfloat(uint16_t *p, vf x) {
+    _mm256_storeu_si256((__m256i *)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(v_bfloat(x), 16)));
+}
+// Pairs of bf16: the even one in the lower half of each lane.
+INLINE vi v_pair(vf even, vf odd) {
+    return _mm512_or_si512(_mm512_srli_epi32(v_bfloat(even), 16), _mm512_and_si512(v_bfloat(odd), _mm512_set1_epi32((int)0xffff0000)));
+}
+INLINE void v_store_pairs(uint32_t *p, vi x) { _mm512_storeu_si512(p, x); }
+INLINE vi v_load_pairs(const uint32_t *p) { return _mm512_loadu_si512(p); }
+INLINE vi v_set1_pair(uint32_t x) { return _mm512_set1_epi32((int)x); }
+INLINE vf v_even(vi x) { return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16)); }
+INLINE vf v_odd(vi x) { return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000))); }
 // out[i] = the sum of the elements of s[i]
 INLINE void v_reduce_four(const vf s[4], float *out) {
     vf ab = _mm512_add_ps(_mm512_unpacklo_ps(s[0], s[1]), _mm512_unpackhi_ps(s[0], s[1]));

@@ -49,6 +49,20 @@ INLINE float v_reduce_max(vf a) { return vmaxvq_f32(a); }
 INLINE vf v_load_half(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 INLINE void v_store_half(uint16_t *p, vf x) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(x))); }
 INLINE vf v_load_bfloat(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+// The bits of x rounded to bf16 (to nearest even, NaN stays one), in the upper half of each lane; what the lower half holds is of no use.
+INLINE vi v_bfloat(vf x) {
+    uint32x4_t bits = vreinterpretq_u32_f32(x), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    uint32x4_t rounded = vaddq_u32(vaddq_u32(bits, vdupq_n_u32(0x7fff)), odd);
+    return vreinterpretq_s32_u32(vbslq_u32(v_isnan(x), vorrq_u32(bits, vdupq_n_u32(0x400000)), rounded));
+}
+INLINE void v_store_bfloat(uint16_t *p, vf x) { vst1_u16(p, vshrn_n_u32(vreinterpretq_u32_s32(v_bfloat(x)), 16)); }
+// Pairs of bf16: the even one in the lower half of each lane.
+INLINE vi v_pair(vf even, vf odd) { return vsriq_n_s32(v_bfloat(odd), v_bfloat(even), 16); }
+INLINE void v_store_pairs(uint32_t *p, vi x) { vst1q_u32(p, vreinterpretq_u32_s32(x)); }
+INLINE vi v_load_pairs(const uint32_t *p) { return vreinterpretq_s32_u32(vld1q_u32(p)); }
+INLINE vi v_set1_pair(uint32_t x) { return vreinterpretq_s32_u32(vdupq_n_u32(x)); }
+INLINE vf v_even(vi x) { return vreinterpretq_f32_s32(vshlq_n_s32(x, 16)); }
+INLINE vf v_odd(vi x) { return vreinterpretq_f32_s32(vandq_s32(x, vdupq_n_s32((int)0xffff0000))); }
 // out[i] = the sum of the elements of s[i]
 INLINE void v_reduce_four(const vf s[4], float *out) {
     vst1q_f32(out, vpaddq_f32(vpaddq_f32(s[0], s[1]), vpaddq_f32(s[2], s[3])));

@@ -24,6 +24,9 @@ extension BenchmarkCommand {
         @Option(name: .long, help: "The learning rate of AdamW.")
         var rate: Float = 1e-5
 
+        @Option(name: .long, help: "What layers multiply: \(ProductPrecision.allCases.map(\.rawValue).joined(separator: " or ")).")
+        var precision = ProductPrecision.f32
+
         @Option(name: .long, help: "Threads (default: all cores).")
         var threads: Int?
 
@@ -43,16 +46,21 @@ extension BenchmarkCommand {
             let pictures = try (0..<pixels.dim(0)).map { try pixels.selected(0, $0) }
             var store = try ParameterStore(folder.source) { _ in true }
             var optimizer = Optimizer(.adamW(), weightDecay: 0.01) { _, _ in ParameterRule() }
+            let start = BufferPool.used
             var losses: [Float] = []
-            let middle = try BenchmarkClock.median(of: rounds) {
-                let (loss, gradients) = try step(folder, store, pictures, ids)
-                losses.append(loss)
-                optimizer.update(&store, gradients: gradients, rate: rate)
+            let (middle, bytes) = try BufferPool.peak {
+                try BenchmarkClock.median(of: rounds) {
+                    let (loss, gradients) = try Tensor.computing(in: precision) { try step(folder, store, pictures, ids) }
+                    losses.append(loss)
+                    optimizer.update(&store, gradients: gradients, rate: rate)
+                }
             }
             var line = JSONLine()
             line.add("threads", ThreadPool.threadCount)
+            line.add("precision", precision.rawValue)
             line.add("losses", json: "[" + losses.map { "\($0)" }.joined(separator: ",") + "]")
             line.add("median_seconds", middle)
+            line.add("tensor_mebibytes", Double(bytes + start) / Double(1 << 20))
             Console.standard.line(line.text)
         }
 
@@ -71,3 +79,5 @@ extension BenchmarkCommand {
         }
     }
 }
+
+extension ProductPrecision: ExpressibleByArgument {}
