@@ -53,6 +53,8 @@ public struct DualEncoderOptions: Sendable, Hashable {
     /// the whole graph.
     public var chunk: Int?
     public var dropout: Float = 0
+    /// Share of a linear layer's input that its adapter doesn't see.
+    public var adapterDropout: Float = 0
     /// Share of a picture's patches left out (FLIP).
     public var droppedTokens: Float = 0
     /// Deviation of noise added to pictures' features.

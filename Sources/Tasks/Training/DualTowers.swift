@@ -55,7 +55,9 @@ struct DualTowers {
     }
 
     private func noisy<Result>(_ place: UInt64, _ body: () throws -> Result) rethrows -> Result {
-        try TrainingNoise.active(dropout: options.dropout, droppedTokens: options.droppedTokens, seed: seed &+ place, body)
+        try TrainingNoise.active(
+            dropout: options.dropout, droppedTokens: options.droppedTokens, adapterDropout: options.adapterDropout, seed: seed &+ place,
+            body)
     }
 
     private func pictures(_ range: Range<Int>) throws -> Tensor {

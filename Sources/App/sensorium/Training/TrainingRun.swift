@@ -27,45 +27,37 @@ struct TrainingRun {
         var recipe = try Recipe(reader, file: file, text: text)
         let place = RecipePlace(file)
         output = changed["output"] ?? place.path(recipe.output)
-        let model = try ModelPlace(
-            FileManager.default.fileExists(atPath: place.path(recipe.model)) ? place.path(recipe.model) : recipe.model)
-        let folder = try model.folder()
-        let learning = try ContrastiveLearning(
-            reader, recipe: recipe, place: place, folder: folder, loaded: model.load(), remark: { Console.standard.error($0) })
-        try reader.finish()
+        let learning: any Learning, start: TrainingStart
+        switch recipe.task {
+        case .contrastive:
+            let model = try place.model(recipe.model), folder = try model.folder()
+            learning = try ContrastiveLearning(
+                reader, recipe: recipe, place: place, folder: folder, loaded: model.load(), remark: { Console.standard.error($0) })
+            try reader.finish()
+            start = try TrainingStart(recipe, model, folder)
+        case .linearProbe:
+            let probe = try ProbeLearning(reader, recipe: recipe, place: place)
+            try reader.finish()
+            (learning, start) = (probe, probe.start)
+        }
         guard recipe.epochs == nil || learning.samples != nil else {
             throw TrainingError.recipe(file: file, field: "epochs", problem: "the samples of shards aren't counted: give steps")
         }
         recipe.setSteps(samples: learning.samples ?? 0)
-        let store = try ParameterStore(folder.source, isTrained: recipe.isTrained)
+        let store = start.store
         guard !store.names.isEmpty else {
             throw TrainingError.recipe(file: file, field: "train", problem: "no parameter of \(recipe.model) fits its patterns")
         }
         // Another output folder or another rhythm of saving doesn't make it another run.
         let identity = changed.filter { $0.key != "output" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
             separator: "\n")
-        let digest = try ModelDigest(cache: ModelCache()).digest(of: model)
         let checkpoints = try CheckpointFolder(
-            path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(digest)".utf8)).hex
-        ) { store, target in
-            try Self.export(store, folder, to: target)
-        }
+            path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(start.digest)".utf8)).hex, export: start.export)
         trainer = Trainer(store, recipe.makeOptimizer(), recipe.plan, checkpoints: checkpoints)
         task = learning.task
         self.recipe = recipe
         summary =
-            "\(learning.summary); \(NumberText.grouped(store.count)) of \(model.name)'s parameters in \(store.names.count) tensors; \(recipe.plan.schedule.total) steps of \(recipe.batch * recipe.plan.parts)"
-    }
-
-    /// The model as a folder that loads: all weights, and the files beside them.
-    private static func export(_ store: ParameterStore, _ folder: ModelFolder, to target: URL) throws {
-        try SafetensorsWriter.write(
-            store.tensors(), metadata: ["format": "pt"], to: target.appendingPathComponent("model.safetensors").path)
-        guard let source = folder.directory else { return }
-        for name in try FileManager.default.contentsOfDirectory(atPath: source.path)
-        where ["json", "txt", "model"].contains((name as NSString).pathExtension) && !name.hasSuffix("index.json") {
-            try FileManager.default.copyItem(at: source.appendingPathComponent(name), to: target.appendingPathComponent(name))
-        }
+            "\(learning.summary); \(NumberText.grouped(store.count))\(start.words) in \(store.names.count) tensors; \(recipe.plan.schedule.total) steps of \(recipe.batch * recipe.plan.parts)"
     }
 }
 
@@ -74,6 +66,11 @@ struct RecipePlace {
     private let folder: URL
 
     init(_ file: String) { folder = URL(fileURLWithPath: file).deletingLastPathComponent() }
+
+    /// A model beside the recipe, or one of the catalogue.
+    func model(_ name: String) throws -> ModelPlace {
+        try ModelPlace(FileManager.default.fileExists(atPath: path(name)) ? path(name) : name)
+    }
 
     func path(_ text: String) -> String {
         if text.hasPrefix("~") { return (text as NSString).expandingTildeInPath }
