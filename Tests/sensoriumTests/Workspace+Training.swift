@@ -70,6 +70,53 @@ extension Workspace {
                 save_every: 1
 
                 """)
+        try fillForAdapters()
+        try write(
+            "probe.yaml",
+            text: """
+                task: linear-probe
+                model: dinov2-small
+                data: {train: animals-split/train, evaluate: animals-split/test}
+                loss: {smoothing: 0.1}
+                batch: 4
+                epochs: 4
+                optimizer: {kind: sgd, rate: 0.1}
+                save_every: 5
+                best: top1
+                expected: {top1: 1}
+
+                """)
+    }
+
+    /// A recipe of an adapter, and two adapters that PEFT made of the same base.
+    private func fillForAdapters() throws {
+        for (name, made) in [("adapter", "second"), ("second-adapter", "patterns")] {
+            try FileManager.default.copyItem(
+                at: Workspace.root.appendingPathComponent("Tests/TrainingTests/golden/adapters/\(made)"),
+                to: folder.appendingPathComponent(name))
+        }
+        try write(
+            "adapter.yaml",
+            text: """
+                task: contrastive
+                model: clip-folder
+                adapter:
+                  rank: 4
+                  alpha: 8
+                  dropout: 0.1
+                  targets: [q_proj, v_proj, "text_model.**.fc1"]
+                  train_also: [visual_projection.weight]
+                data:
+                  pictures: {open: captions.jsonl, language: en}
+                  evaluate:
+                    - {name: animals, open: captions.jsonl, language: en}
+                loss: {chunk: 2}
+                batch: 3
+                steps: 4
+                optimizer: {rate: 1e-2}
+                save_every: 2
+
+                """)
     }
 
     /// A ViT without weights that learns from pictures alone, by every method.

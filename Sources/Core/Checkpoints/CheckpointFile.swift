@@ -12,7 +12,7 @@ public enum CheckpointFile {
     /// The files of a model folder, in the order in which they are looked for.
     public static let folderFiles = [
         "model.safetensors", "model.safetensors.index.json", "open_clip_model.safetensors", "pytorch_model.bin",
-        "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin",
+        "pytorch_model.bin.index.json", "open_clip_pytorch_model.bin", "adapter_model.safetensors", "adapter_model.bin",
     ]
 
     /// Opens a file, or the checkpoint of a folder.

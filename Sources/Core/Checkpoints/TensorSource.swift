@@ -32,12 +32,16 @@ public protocol TensorSource: Sendable {
     func tensor(_ name: String) throws(CheckpointError) -> Tensor
     /// A matrix as the file stores it, to be computed with where it lies; nil where that isn't possible, `tensor` then reads it.
     func rows(_ name: String) throws(CheckpointError) -> StoredRows?
+    /// What is added to the matrices of linear layers.
+    var adapters: Adapters { get }
 }
 
 extension TensorSource {
     public var metadata: [String: String] { [:] }
 
     public func rows(_ name: String) throws(CheckpointError) -> StoredRows? { nil }
+
+    public var adapters: Adapters { Adapters() }
 
     public func entry(_ name: String) -> TensorEntry? {
         var low = 0, high = entries.count

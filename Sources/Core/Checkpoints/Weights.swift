@@ -39,6 +39,10 @@ public struct Weights {
     /// give it so, where renames change it, or where it doesn't fit: `tensor` then reads or reports it.
     public func storedRows(_ name: String, _ shape: [Int]) -> StoredRows? { loader.storedRows(full(name), shape) }
 
+    /// What an adapter adds to the matrix `weight` of the linear layer at this path. One that doesn't fit is reported, as is one that no
+    /// layer asks for.
+    public func addition(_ input: Int, _ output: Int) -> LowRank? { loader.addition(path, input, output) }
+
     /// Whether there is a tensor of this name or any tensor below it.
     public func has(_ name: String) -> Bool { loader.has(full(name)) || loader.hasChildren(full(name)) }
 
@@ -60,6 +64,8 @@ public final class WeightLoader {
     let precision: WeightFormat?
     private let table: [String: Recipe]
     private let parents: Set<String>
+    private let adapters: Adapters
+    private var adapted: Set<String> = []
     private var used: Set<String> = []
     private var missing: [WeightReport.Missing] = []
     private var misshapen: [WeightReport.Misshapen] = []
@@ -67,6 +73,7 @@ public final class WeightLoader {
 
     private init(_ source: any TensorSource, _ precision: WeightFormat?, _ renames: Renames) throws(CheckpointError) {
         (self.source, self.precision) = (source, precision)
+        adapters = source.adapters
         table = try renames.table(of: source)
         var parents: Set<String> = []
         for name in table.keys {
@@ -148,6 +155,20 @@ public final class WeightLoader {
         }
     }
 
+    func addition(_ path: String, _ input: Int, _ output: Int) -> LowRank? {
+        var stored: String?
+        if case let .stored(name)? = table[path + ".weight"] { stored = name }
+        guard let found = adapters.addition(to: LinearLayer(path: path, input: input, output: output, stored: stored)) else { return nil }
+        adapted.insert(path)
+        for (name, wanted, shape) in [
+            (LowRank.downName, [found.rank, input], found.down.shape), (LowRank.upName, [output, found.rank], found.up.shape),
+        ] where wanted != shape {
+            misshapen.append(.init(name: "\(path).\(name)", expected: "\(wanted)", found: "\(shape)"))
+            return nil
+        }
+        return found
+    }
+
     /// Zeros of any shape over a single element. A shape that no memory can hold becomes one of ones, so that the builder's
     /// arithmetic stays in range until the report.
     private func placeholder(_ shape: [Int], _ dtype: DType?) -> Tensor {
@@ -158,8 +179,10 @@ public final class WeightLoader {
 
     private func unused(except patterns: [String]) -> [WeightReport.Unused] {
         let patterns = patterns.map { NamePattern($0) }
-        return table.keys.filter { name in !used.contains(name) && !patterns.contains { $0.match(name) != nil } }.sorted()
-            .map { .init(name: $0, shape: shape(of: $0) ?? []) }
+        func matter(_ name: String) -> Bool { !patterns.contains { $0.match(name) != nil } }
+        let additions = adapters.layers.filter { !adapted.contains($0.key) }.map { ("\($0.key).\(LowRank.downName)", $0.value.down.shape) }
+        return (table.keys.filter { !used.contains($0) }.map { ($0, shape(of: $0) ?? []) } + additions)
+            .filter { matter($0.0) }.sorted { $0.0 < $1.0 }.map { .init(name: $0.0, shape: $0.1) }
     }
 
     private func report(_ label: String, _ unused: [WeightReport.Unused]) -> WeightReport {

@@ -7,23 +7,25 @@ import Tensors
 public final class TrainingNoise: Sendable {
     @TaskLocal static var current: TrainingNoise?
 
-    private let dropout, dropped: Float
+    private let dropout, dropped, adapterDropout: Float
     private let generator: Mutex<RandomGenerator>
     private let asked = Mutex(false)
 
-    private init(dropout: Float, droppedTokens: Float, seed: UInt64) {
-        (self.dropout, dropped) = (dropout, droppedTokens)
+    private init(dropout: Float, droppedTokens: Float, adapterDropout: Float, seed: UInt64) {
+        (self.dropout, dropped, self.adapterDropout) = (dropout, droppedTokens, adapterDropout)
         generator = Mutex(RandomGenerator(seed: seed))
     }
 
     /// - Parameters:
     ///   - dropout: the share of elements set to zero; the others grow so that the mean stays.
     ///   - droppedTokens: the share of a picture's patches left out, at random, in each picture of its own.
+    ///   - adapterDropout: the share of a linear layer's input that its adapter doesn't see.
     public static func active<Result>(
-        dropout: Float = 0, droppedTokens: Float = 0, seed: UInt64, _ body: () throws -> Result
+        dropout: Float = 0, droppedTokens: Float = 0, adapterDropout: Float = 0, seed: UInt64, _ body: () throws -> Result
     ) rethrows -> Result {
-        guard dropout > 0 || droppedTokens > 0 else { return try body() }
-        let noise = TrainingNoise(dropout: min(dropout, 0.99), droppedTokens: min(droppedTokens, 0.99), seed: seed)
+        guard dropout > 0 || droppedTokens > 0 || adapterDropout > 0 else { return try body() }
+        let noise = TrainingNoise(
+            dropout: min(dropout, 0.99), droppedTokens: min(droppedTokens, 0.99), adapterDropout: min(adapterDropout, 0.99), seed: seed)
         return try $current.withValue(noise) { try body() }
     }
 
@@ -33,8 +35,10 @@ public final class TrainingNoise: Sendable {
     public static var isIgnored: Bool { current.map { noise in noise.dropped > 0 && !noise.asked.withLock { $0 } } ?? false }
 
     /// `x` with elements dropped.
-    func dropping(_ x: Tensor) throws(TensorError) -> Tensor {
-        guard drops else { return x }
+    func dropping(_ x: Tensor) throws(TensorError) -> Tensor { try dropping(dropout, of: x) }
+
+    private func dropping(_ dropout: Float, of x: Tensor) throws(TensorError) -> Tensor {
+        guard dropout > 0 else { return x }
         // One draw for the whole tensor, spread by a hash of the place: a number each would cost more than the layer.
         let seed = generator.withLock { $0.next() }, keep = 1 - dropout, bound = UInt64(Double(keep) * 0x1p32), scale = 1 / keep
         let mask = Tensor.makeFloats(x.shape) { out in
@@ -49,6 +53,12 @@ public final class TrainingNoise: Sendable {
             }
         }
         return try x * mask
+    }
+
+    /// What an adapter sees of a layer's input.
+    static func adapterInput(_ x: Tensor) throws(TensorError) -> Tensor {
+        guard let current else { return x }
+        return try current.dropping(current.adapterDropout, of: x)
     }
 
     /// `[batch, tokens, width]` with as many patches left out as are asked for; the first `leading` tokens stay.

@@ -134,6 +134,9 @@ public struct StoredRows: Sendable {
     /// The first byte. The storage must be kept alive while the pointer is used.
     package var pointer: UnsafeRawPointer { UnsafeRawPointer(storage.pointer + byteOffset) }
 
+    /// Bytes that the rows take, with their scales.
+    public var byteCount: Int { rows * rowBytes + (scales.map { $0.count * 4 } ?? 0) }
+
     /// All rows as f32 `[rows, columns]`.
     public func floats() -> Tensor {
         Tensor.makeFloats([rows, columns]) { out in

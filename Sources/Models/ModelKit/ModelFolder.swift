@@ -45,6 +45,18 @@ public struct ModelFolder: Sendable {
         openCLIPConfig = nil
     }
 
+    private init(_ other: ModelFolder, directory: URL?, source: any TensorSource) {
+        (path, config, openCLIPConfig, self.directory) = (other.path, other.config, other.openCLIPConfig, directory)
+        (vocabularies, precision, self.source) = (directory == nil ? nil : other.vocabularies, other.precision, source)
+    }
+
+    /// The same model over other weights.
+    func replacing(source: any TensorSource) -> ModelFolder { ModelFolder(self, directory: directory, source: source) }
+
+    /// The same network over other weights, without the files beside them: a model built from it has neither tokenizer nor transform,
+    /// which training loads once.
+    public func network(over source: any TensorSource) -> ModelFolder { ModelFolder(self, directory: nil, source: source) }
+
     private static func config(_ name: String, in directory: URL?) throws -> ConfigReader? {
         guard let file = directory?.appendingPathComponent(name).path, FileManager.default.fileExists(atPath: file) else { return nil }
         return try ConfigReader(path: file)

@@ -36,8 +36,14 @@ public struct PairBatch: Sendable {
 /// Where batches come from: the same step and part give the same batch.
 public protocol PairSupply: AnyObject {
     func batch(step: Int, part: Int) throws -> PairBatch
+    /// All texts that batches may hold; nil where they aren't known before.
+    var texts: [String]? { get }
     var state: [String: Tensor] { get }
     func restore(_ state: [String: Tensor]) throws
+}
+
+extension PairSupply {
+    public var texts: [String]? { nil }
 }
 
 /// How a dual encoder learns from pairs.
@@ -55,6 +61,8 @@ public struct DualEncoderOptions: Sendable, Hashable {
     /// the whole graph.
     public var chunk: Int?
     public var dropout: Float = 0
+    /// Share of a linear layer's input that its adapter doesn't see.
+    public var adapterDropout: Float = 0
     /// Share of a picture's patches left out (FLIP).
     public var droppedTokens: Float = 0
     /// Deviation of noise added to pictures' features.
@@ -87,6 +95,7 @@ public final class DualEncoderTask: TrainingTask {
     private let options: DualEncoderOptions
     private let teacher: LiveTeacher?
     private var memory = MomentumMemory()
+    private var frozenTexts: FrozenTexts?
     private let scoring: (LoadedModel) throws -> [String: Float]
     /// Names of the temperature (its logarithm) and of SigLIP's bias, as Hugging Face has them.
     private static let scaleName = "logit_scale", biasName = "logit_bias"
@@ -124,10 +133,14 @@ public final class DualEncoderTask: TrainingTask {
             throw TrainingError.data("\(batch.name): a contrastive batch wants at least two pictures, found \(batch.count)")
         }
         if let teacher { batch.taught = try teacher.teach(batch, texts: options.distillation.wantsTexts) }
+        if options.textsFrozen, frozenTexts == nil, let texts = supply.texts, let encoder = try build(store, [:]).text {
+            frozenTexts = try FrozenTexts(texts, encoder, tokenizer: tokenizer)
+        }
         let remembered = try remember(batch, store, step: step, part: part)
         let variables = store.variables()
         var towers = DualTowers(
-            model: try build(store, variables), batch: batch, tokenizer: tokenizer, options: options, seed: mix(step, part))
+            model: try build(store, variables), batch: batch, tokenizer: tokenizer, frozenTexts: frozenTexts, options: options,
+            seed: mix(step, part))
         let constants = Constants(
             scale: try variables[Self.scaleName] ?? store.constant(Self.scaleName),
             bias: try variables[Self.biasName] ?? store.constant(Self.biasName))
@@ -175,7 +188,8 @@ public final class DualEncoderTask: TrainingTask {
         (plain.dropout, plain.droppedTokens, plain.featureNoise) = (0, 0, 0)
         let pairs = try Tensor.withoutRecording { () throws -> MomentumMemory.Pairs in
             let towers = DualTowers(
-                model: try build(store, memory.slow.values), batch: batch, tokenizer: tokenizer, options: plain, seed: 0)
+                model: try build(store, memory.slow.values), batch: batch, tokenizer: tokenizer, frozenTexts: frozenTexts,
+                options: plain, seed: 0)
             let chunks = try towers.chunks(of: options.chunk ?? .max)
             let found = try towers.assembled(chunks, chunks.map { try towers.embed($0) })
             return .init(

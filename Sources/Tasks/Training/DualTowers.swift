@@ -13,6 +13,7 @@ struct DualTowers {
     var model: LoadedModel
     let batch: PairBatch
     let tokenizer: any TextEncoder
+    let frozenTexts: FrozenTexts?
     let options: DualEncoderOptions
     let seed: UInt64
 
@@ -52,13 +53,16 @@ struct DualTowers {
             guard let text = model.text else {
                 throw RoleError(model: model.family, role: "text encoder", reason: model.textAbsence ?? "the checkpoint has none")
             }
+            if let known = try frozenTexts?.embed(places.map { batch.texts[$0] }) { return known }
             if options.textsFrozen { return try Tensor.withoutRecording { () throws -> Tensor in try text.embed(tokens) } }
             return try noisy(0x7E37 &+ UInt64(places.first ?? 0)) { try text.embed(tokens) }
         }
     }
 
     private func noisy<Result>(_ place: UInt64, _ body: () throws -> Result) rethrows -> Result {
-        try TrainingNoise.active(dropout: options.dropout, droppedTokens: options.droppedTokens, seed: seed &+ place, body)
+        try TrainingNoise.active(
+            dropout: options.dropout, droppedTokens: options.droppedTokens, adapterDropout: options.adapterDropout, seed: seed &+ place,
+            body)
     }
 
     private func pictures(_ range: Range<Int>) throws -> Tensor {

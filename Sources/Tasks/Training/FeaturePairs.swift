@@ -103,6 +103,7 @@ public final class FeaturePairSupply: PairSupply {
         self.seed = seed
     }
 
+    public var texts: [String]? { sets.flatMap { $0.captions.flatMap { $0.values.joined() } } }
     public var state: [String: Tensor] { [:] }
     public func restore(_ state: [String: Tensor]) throws {}
 

@@ -10,14 +10,20 @@ public struct ParameterStore: Sendable {
     private let base: any TensorSource
     /// Tensors that the checkpoint doesn't have: new heads, adapters.
     private let added: [String: Tensor]
+    /// Scales of the additions to linear layers, by the layers' paths; their matrices are in `added`.
+    private let scales: [String: Float]
 
     /// - Parameters:
     ///   - base: the checkpoint that training starts from.
     ///   - added: initial values of tensors that it lacks, or that replace its own.
+    ///   - scales: of low-rank additions, by the paths of the linear layers; `added` holds `PATH.lora_A.weight` and `PATH.lora_B.weight`.
     ///   - isTrained: which tensors change. Tensors of whole numbers never do.
-    public init(_ base: any TensorSource, added: [String: Tensor] = [:], isTrained: (String) -> Bool) throws(CheckpointError) {
-        self.base = base
-        self.added = added
+    public init(
+        _ base: any TensorSource, added: [String: Tensor] = [:], scales: [String: Float] = [:], isTrained: (String) -> Bool
+    )
+        throws(CheckpointError)
+    {
+        (self.base, self.added, self.scales) = (base, added, scales)
         for entry in base.entries where added[entry.name] == nil && isTrained(entry.name) {
             let value = try base.tensor(entry.name)
             if value.dtype.isFloatingPoint { values[entry.name] = value.ownFloats() }
@@ -55,7 +61,14 @@ public struct ParameterStore: Sendable {
     /// What a model is built from: `variables` in place of the trained parameters.
     /// - Parameter isKept: the tensors that it is shown, by name.
     public func source(_ variables: [String: Tensor] = [:], where isKept: (String) -> Bool = { _ in true }) -> any TensorSource {
-        VariableSource(base: base, replaced: added.merging(values) { $1 }.merging(variables) { $1 }, where: isKept)
+        var replaced = added.merging(values) { $1 }.merging(variables) { $1 }, layers: [String: LowRank] = [:]
+        for (path, scale) in scales {
+            guard let down = replaced.removeValue(forKey: "\(path).\(LowRank.downName)"),
+                let up = replaced.removeValue(forKey: "\(path).\(LowRank.upName)")
+            else { preconditionFailure("no matrices of the addition to \(path)") }
+            layers[path] = LowRank(down: down, up: up, scale: scale)
+        }
+        return OverlaySource(base, replaced: replaced, adapters: Adapters(layers), where: isKept)
     }
 
     /// Everything, trained or not, as it would be saved.
@@ -65,32 +78,4 @@ public struct ParameterStore: Sendable {
         for entry in source.entries { all[entry.name] = try source.tensor(entry.name) }
         return all
     }
-}
-
-/// A checkpoint of which some tensors are others'.
-private struct VariableSource: TensorSource {
-    let base: any TensorSource
-    let replaced: [String: Tensor]
-    let entries: [TensorEntry]
-
-    var path: String { base.path }
-    var metadata: [String: String] { base.metadata }
-
-    init(base: any TensorSource, replaced: [String: Tensor], where isKept: (String) -> Bool) {
-        self.base = base
-        let replaced = replaced.filter { isKept($0.key) }
-        self.replaced = replaced
-        let others = base.entries.filter { replaced[$0.name] == nil && isKept($0.name) }
-        let own = replaced.map { name, value in
-            TensorEntry(name: name, type: .native(value.dtype), shape: value.shape, byteCount: value.count * value.dtype.size)
-        }
-        entries = (others + own).sorted { $0.name < $1.name }
-    }
-
-    func tensor(_ name: String) throws(CheckpointError) -> Tensor {
-        if let value = replaced[name] { return value }
-        return try base.tensor(name)
-    }
-
-    func rows(_ name: String) throws(CheckpointError) -> StoredRows? { replaced[name] == nil ? try base.rows(name) : nil }
 }

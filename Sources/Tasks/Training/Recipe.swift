@@ -6,17 +6,20 @@ import Tensors
 public struct Recipe: Sendable {
     public enum Task: String, Sendable, Hashable, CaseIterable {
         case contrastive, simclr, byol, dino, masked
+        case linearProbe = "linear-probe"
     }
 
     public let file: String
     /// The text of the file: part of the run's identity.
     public let text: String
     public var task: Task
-    /// A folder, a checkpoint or a catalogue name.
+    /// A folder, a checkpoint or a catalogue name; empty where a linear probe learns from stored features.
     public var model: String
     /// Patterns of the parameters that are trained: `*` is one component of a name, `**` any number.
     public var trained: [String]
     public var frozen: [String]
+    /// Low-rank additions that are trained instead of the parameters; nil where there are none.
+    public var adapter: AdapterOptions?
     public var batch: Int
     public var epochs: Float?
     public var plan: TrainingPlan
@@ -37,9 +40,13 @@ public struct Recipe: Sendable {
         }
         _ = try reader.string("description")
         self.task = task
-        model = try reader.require("model")
+        model = try task == .linearProbe ? reader.string("model") ?? "" : reader.require("model")
         trained = try reader.strings("train") ?? ["**"]
         frozen = try reader.strings("freeze") ?? []
+        adapter = try reader.section("adapter").map { try AdapterOptions($0) }
+        if adapter != nil, let field = ["train", "freeze"].first(where: { reader.has($0) }) {
+            throw reader.fail(field, "with an adapter the model is frozen; adapter.train_also names what is trained beside it")
+        }
         batch = try reader.int("batch", in: 1...1_000_000) ?? 256
         epochs = try reader.float("epochs", in: 0...1e6)
         seed = UInt64(try reader.int("seed") ?? 1)

@@ -9,15 +9,16 @@ import PictureLibrary
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "models",
-        abstract: "Lists, inspects, checks and fetches models.",
+        abstract: "Lists, inspects, checks, fetches and merges models.",
         discussion: """
             EXAMPLES
               sensorium models list
               sensorium models pull dinov2-small
               sensorium models inspect model.safetensors
               sensorium models verify clip-folder
+              sensorium models merge clip-folder adapter --output merged-clip
             """,
-        subcommands: [List.self, Inspect.self, Verify.self, Pull.self, Pack.self])
+        subcommands: [List.self, Inspect.self, Verify.self, Pull.self, Merge.self, Pack.self])
 }
 
 extension ModelsCommand {
@@ -109,7 +110,7 @@ extension ModelsCommand {
         var json = false
 
         func run() throws {
-            let description = CheckpointDescription(try CheckpointFile.open(ModelPlace(model).path))
+            let place = try ModelPlace(model), description = CheckpointDescription(try CheckpointFile.open(place.adapter ?? place.path))
             if json { return description.jsonLines().forEach { Console.standard.line($0) } }
             Console.standard.line(TextWidth.printableLines(description.table()))
         }

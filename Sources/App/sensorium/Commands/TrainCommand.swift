@@ -20,6 +20,12 @@ struct TrainCommand: ParsableCommand {
             Tasks are `contrastive` (a dual encoder from pictures with captions; sections `teacher` and `momentum` distil) and, from \
             pictures alone, `simclr`, `byol`, `dino` and `masked`. `initialise: random` begins without weights.
 
+            With a section `adapter` the model stays as it is and low-rank additions to its linear layers are trained (LoRA): `adapter: \
+            {rank: 8, alpha: 16, targets: [q_proj, v_proj]}`. Targets are ends of the layers' paths, patterns with stars, or `all-linear`; \
+            `train_also` names parameters that are trained beside them, `base_precision: q4_0` holds the frozen matrices in 4 bits (QLoRA). \
+            Checkpoints are then folders as Hugging Face's PEFT has them: `--model` takes them wherever it takes a model, and \
+            `sensorium models merge` makes an ordinary model. The task `linear-probe` trains a linear classifier over a frozen encoder.
+
             Paths in a recipe are resolved beside it. `--set field=value` changes a field: `--set optimizer.rate=1e-4`.
 
             EXAMPLES
@@ -27,6 +33,9 @@ struct TrainCommand: ParsableCommand {
               sensorium train base.yaml --set output=runs/second --set seed=2
               sensorium train base.yaml --json
               sensorium train base.yaml --check
+              sensorium train adapter.yaml
+              sensorium train adapter.yaml --set adapter.base_precision=q4_0 --set output=runs/rounded
+              sensorium train probe.yaml
             """)
 
     @Argument(help: "The recipe.", completion: .file(extensions: ["yaml", "yml"]))

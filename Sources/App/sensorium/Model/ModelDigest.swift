@@ -15,12 +15,23 @@ struct ModelDigest {
     private static let mostFiles = 4_096
 
     func digest(of place: ModelPlace) throws -> String {
+        let base = try digest(ofBase: place)
+        guard let adapter = place.adapter else { return base }
+        let own = try digest(ofFilesAt: adapter)
+        return ContentHash(of: Array("\(base) \(own)".utf8)).hex
+    }
+
+    private func digest(ofBase place: ModelPlace) throws -> String {
         if let package = place.package {
             let note = (try? String(contentsOfFile: place.path + "/origin.json", encoding: .utf8)) ?? package.memberSHA256
             return ContentHash(of: Array(note.utf8)).hex
         }
-        let path = FilePath(place.path)
-        let files = try self.files(at: place.path)
+        return try digest(ofFilesAt: place.path)
+    }
+
+    private func digest(ofFilesAt place: String) throws -> String {
+        let path = FilePath(place)
+        let files = try self.files(at: place)
         let stamp = try files.map { try Self.stamp($0) }.joined(separator: "\n")
         let kept = cache.root + "/digests/" + ContentHash(of: path.bytes).hex + ".txt"
         if let text = try? String(contentsOfFile: kept, encoding: .utf8), text.hasPrefix(stamp + "\n\n") {

@@ -48,14 +48,14 @@ struct ContrastiveLearning: Learning {
             tokenizer: text, supply: supply, options: options, teacher: try teacher.map { try LiveTeacher($0) },
             scoring: { model in try Self.scores(model, tokenizer: text, tests) },
             build: { store, variables in
-                // Without its folder a model comes without tokenizer and transform, which are loaded once.
-                try Catalog.rebuild(ModelFolder(path: folder.path, config: folder.config, source: store.source(variables)))
+                try Catalog.rebuild(folder.network(over: store.source(variables)))
             })
     }
 
     private static func options(_ reader: RecipeReader, _ recipe: Recipe) throws -> DualEncoderOptions {
         var options = DualEncoderOptions()
         options.seed = recipe.seed
+        options.adapterDropout = recipe.adapter?.dropout ?? 0
         guard let section = try reader.section("loss") else { return options }
         options.loss = try section.choice("kind") ?? .softmax
         options.chunk = try section.int("chunk", in: 1...1_000_000)

@@ -28,11 +28,19 @@ struct TrainingRun {
         var recipe = try Recipe(reader, file: file, text: text)
         let place = RecipePlace(file)
         output = changed["output"] ?? place.path(recipe.output)
-        let model = try place.model(recipe.model)
-        let start: Start? = try reader.choice("initialise")
-        let folder = try start == .random ? RandomStart.folder(model.path, seed: recipe.seed) : model.folder()
-        let learning = try Self.learning(reader, recipe, place, folder)
-        try reader.finish()
+        let learning: any Learning, start: TrainingStart
+        if recipe.task == .linearProbe {
+            let probe = try ProbeLearning(reader, recipe: recipe, place: place)
+            try reader.finish()
+            (learning, start) = (probe, probe.start)
+        } else {
+            let model = try place.model(recipe.model)
+            let beginning: Beginning? = try reader.choice("initialise")
+            let folder = try beginning == .random ? RandomStart.folder(model.path, seed: recipe.seed) : model.folder()
+            learning = try Self.learning(reader, recipe, place, folder)
+            try reader.finish()
+            start = try TrainingStart(recipe, model, folder, added: learning.added)
+        }
         guard recipe.epochs == nil || learning.samples != nil else {
             throw TrainingError.recipe(file: file, field: "epochs", problem: "the samples of shards aren't counted: give steps")
         }
@@ -40,30 +48,25 @@ struct TrainingRun {
         if !recipe.plan.precision.isFast {
             Console.standard.error("this processor has no instructions for bf16: `precision: bf16` saves memory here, f32 is faster")
         }
-        let store = try ParameterStore(folder.source, added: learning.added) { [recipe] name in
-            recipe.isTrained(name) || learning.added[name] != nil
-        }
+        let store = start.store
         guard !store.names.isEmpty else {
             throw TrainingError.recipe(file: file, field: "train", problem: "no parameter of \(recipe.model) fits its patterns")
         }
         // Another output folder or another rhythm of saving doesn't make it another run.
         let identity = changed.filter { $0.key != "output" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
             separator: "\n")
-        let digest = try ModelDigest(cache: ModelCache()).digest(of: model)
         let checkpoints = try CheckpointFolder(
-            path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(digest)\(learning.identity)".utf8)).hex
-        ) { [added = Set(learning.added.keys)] store, target in
-            try Self.export(store, without: added, folder, to: target)
-        }
+            path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(start.digest)\(learning.identity)".utf8)).hex,
+            export: start.export)
         trainer = Trainer(store, recipe.makeOptimizer(), recipe.plan, checkpoints: checkpoints)
         task = learning.task
         self.recipe = recipe
         summary =
-            "\(learning.summary); \(NumberText.grouped(store.count)) of \(model.name)'s parameters in \(store.names.count) tensors; \(recipe.plan.schedule.total) steps of \(recipe.batch * recipe.plan.parts)"
+            "\(learning.summary); \(NumberText.grouped(store.count))\(start.words) in \(store.names.count) tensors; \(recipe.plan.schedule.total) steps of \(recipe.batch * recipe.plan.parts)"
     }
 
     /// Weights that training begins with, where they aren't the model's own.
-    private enum Start: String, CaseIterable { case random }
+    private enum Beginning: String, CaseIterable { case random }
 
     private static func learning(
         _ reader: RecipeReader, _ recipe: Recipe, _ place: RecipePlace, _ folder: ModelFolder
@@ -75,19 +78,7 @@ struct TrainingRun {
                 reader, recipe: recipe, place: place, folder: folder, loaded: Catalog.load(folder), remark: remark)
         case .simclr, .byol, .dino, .masked:
             return try SelfSupervisedLearning(reader, recipe: recipe, place: place, folder: folder, remark: remark)
-        }
-    }
-
-    /// The model as a folder that loads: all weights, and the files beside them.
-    /// - Parameter added: what the start didn't have, and only training needs.
-    private static func export(_ store: ParameterStore, without added: Set<String>, _ folder: ModelFolder, to target: URL) throws {
-        try SafetensorsWriter.write(
-            store.tensors().filter { !added.contains($0.key) }, metadata: ["format": "pt"],
-            to: target.appendingPathComponent("model.safetensors").path)
-        guard let source = folder.directory else { return }
-        for name in try FileManager.default.contentsOfDirectory(atPath: source.path)
-        where ["json", "txt", "model"].contains((name as NSString).pathExtension) && !name.hasSuffix("index.json") {
-            try FileManager.default.copyItem(at: source.appendingPathComponent(name), to: target.appendingPathComponent(name))
+        case .linearProbe: return try ProbeLearning(reader, recipe: recipe, place: place)
         }
     }
 }

@@ -22,7 +22,8 @@ public struct Llama: LanguageModel {
         rotary = RotaryEmbedding(width: config.rotated, base: config.base, pairing: config.pairing, scaling: config.scaling)
         blocks = (0..<config.layers).map { LlamaBlock(model["layers"][$0], config) }
         norm = RMSNorm(model["norm"], width, epsilon: config.epsilon)
-        head = Linear(config.isTied ? model["embed_tokens"] : weights["lm_head"], width, config.vocabulary, bias: false)
+        head = Linear(
+            config.isTied ? model["embed_tokens"] : weights["lm_head"], width, config.vocabulary, bias: false, adapts: !config.isTied)
     }
 
     public var width: Int { config.attention.width }

@@ -1,6 +1,8 @@
 import Evaluation
 import Foundation
+import Imaging
 import Tensors
+import TrainingData
 
 /// Pictures of classes as the options name them, with their embeddings.
 struct LabelledInput {
@@ -9,10 +11,10 @@ struct LabelledInput {
     let features: Tensor
     let hasFailures: Bool
 
-    static let help = "A folder with a folder for each class, a file of picture<TAB>class, or an array."
+    static let help = "A folder with a folder for each class, a csv or jsonl table, a file of picture<TAB>class, or an array."
 
     /// - Parameters:
-    ///   - place: a folder with a folder for each class, a file of `picture<TAB>class`, or an array.
+    ///   - place: a folder with a folder for each class, a csv or jsonl table, a file of `picture<TAB>class`, or an array.
     ///   - labels: for an array: a file with the class of each row on a line.
     ///   - classes: their order, where it is known.
     init(_ place: String, labels: String?, classes: [String]? = nil, model: EvaluationModel?) throws {
@@ -32,6 +34,10 @@ struct LabelledInput {
                 set = try LabelledSet(folder: place)
                 if let classes { set = try set.relabelled(classes, as: "--classes") }
                 paths = set.items
+            } else if [".csv", ".jsonl"].contains(where: { place.lowercased().hasSuffix($0) }) {
+                set = try Self.table(place)
+                if let classes { set = try set.relabelled(classes, as: "--classes") }
+                paths = set.items
             } else {
                 set = try LabelledSet(lines: EvaluationFile.bytes(place), file: place, rows: false, classes: classes)
                 paths = set.items.map { EvaluationFile.path(of: $0, besides: place) }
@@ -41,6 +47,26 @@ struct LabelledInput {
         }
         self.set = set
         hasFailures = !failed.isEmpty
+    }
+
+    /// A table with a column for the picture and one for its class, as training reads them.
+    private static func table(_ place: String) throws -> LabelledSet {
+        guard let source = try DataOpener.open(place) as? any IndexedSource else { throw Failure(.usage, "\(place) is no table") }
+        var items: [String] = [], labels: [Int] = []
+        for index in 0..<source.count {
+            let sample = try source.sample(index)
+            guard case let .file(path) = sample.picture, let label = sample.label else {
+                throw Failure(.usage, "\(place): \(sample.id) has no class: a column label, class or category is expected")
+            }
+            items.append(path.display)
+            labels.append(label)
+        }
+        let count = (labels.max() ?? -1) + 1
+        guard count <= 1 << 17 else {
+            throw Failure(.usage, "\(place): class \(count - 1): numbers of classes begin at 0 and have no wide gaps")
+        }
+        return try LabelledSet(
+            items: items, labels: labels, classes: source.classNames.isEmpty ? (0..<count).map(String.init) : source.classNames)
     }
 }
 
