@@ -18,7 +18,7 @@ import Testing
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("weights-\(UUID().uuidString).bin").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         let values = (0..<512 * 1024).map { Float($0 % 251) / 125 - 1 }
-        FileManager.default.createFile(atPath: path, contents: values.withUnsafeBytes { Data($0) })
+        try values.withUnsafeBytes { Data($0) }.write(to: URL(fileURLWithPath: path))
         let storage = try Storage.mapping(path: path)
         let rows = try StoredRows(storage, byteOffset: 0, format: .f32, rows: 512, columns: 1024)
         let small = rows.converted(to: .int8)

@@ -263,7 +263,7 @@ import Testing
         do {
             _ = try AdapterFolder(path: folder.path)
             Issue.record("it was taken")
-        } catch let error as CheckpointError {
+        } catch {
             #expect("\(error)".contains("adapter_config.json") && "\(error)".contains(parts[0]), "\(error)")
         }
     }

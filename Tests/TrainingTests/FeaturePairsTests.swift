@@ -42,7 +42,7 @@ import Testing
         for step in 0..<12 {
             let batch = try supply.batch(step: step, part: 0)
             guard case let .features(rows) = batch.pictures else { return #expect(Bool(false), "features are expected") }
-            let (found, taught) = (rows.floats(), try #require(batch.taught).floats())
+            let (found, taught) = (rows.floats(), try #require(batch.taught?.pictures).floats())
             for place in 0..<5 {
                 let view = Int(found[2 * place]) / 10
                 views.insert(view)
@@ -61,7 +61,7 @@ import Testing
     @Test func oneTeacherServesAllViews() throws {
         let set = try set([array("a.npy", view: 0), array("b.npy", view: 1)], [array("t.npy", view: 7)])
         let batch = try FeaturePairSupply([set], batchSize: 4, parts: 1, others: 0, texts: 1, seed: 1).batch(step: 0, part: 0)
-        #expect(try #require(batch.taught).floats().allSatisfy { $0 >= 70 && $0 < 75 })
+        #expect(try #require(batch.taught?.pictures).floats().allSatisfy { $0 >= 70 && $0 < 75 })
     }
 
     @Test func misfitsAreNamed() throws {

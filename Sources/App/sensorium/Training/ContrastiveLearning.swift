@@ -32,7 +32,7 @@ struct ContrastiveLearning: Learning {
             summary = own.count.map { "\($0) pictures" } ?? "pictures in shards"
         } else {
             let sets = try data.list("train").map { try Self.set($0, place) }
-            isTaught = isTaught || sets.contains { $0.teacher != nil }
+            isTaught = isTaught || sets.contains { !$0.teachers.isEmpty }
             supply = try FeaturePairSupply(
                 sets, batchSize: recipe.batch, parts: recipe.plan.parts, others: try data.float("others", in: 0...1) ?? 0.3,
                 texts: try data.int("texts", in: 1...100) ?? 1, seed: recipe.seed)
