@@ -39,18 +39,7 @@ struct SelfSupervisedLearning: Learning {
         task = SelfSupervisedTask(
             objective, encoder: encoder,
             supply: PictureSupply(source, plan, seed: recipe.seed) { remark("left out: \($0)") }, seed: recipe.seed,
-            scoring: { encoder in
-                var all: [String: Float] = [:]
-                for (place, test) in tests.enumerated() {
-                    // Nothing teaches the class token of an encoder whose patches are hidden.
-                    let scores = try test.scores { pixels in
-                        isMasked ? try encoder.patches(pixels: pixels, hidden: nil).mean([1]) : try encoder.embed(pixels: pixels)
-                    }
-                    if place == 0 { all["score"] = scores[test.name + ".knn"] }
-                    all.merge(scores) { $1 }
-                }
-                return all
-            },
+            scoring: { try Self.scores($0, tests, isMasked: isMasked) },
             build: { store, replaced in
                 let source = store.source(replaced) { !$0.hasPrefix(SelfSupervisedTask.prefix) }
                 let model = try Catalog.rebuild(ModelFolder(path: folder.path, config: folder.config, source: source))
@@ -59,6 +48,20 @@ struct SelfSupervisedLearning: Learning {
                 }
                 return built
             })
+    }
+
+    /// The scores of every set; `score` is the first one's.
+    private static func scores(_ encoder: any PatchImageEncoder, _ tests: [NeighbourScoring], isMasked: Bool) throws -> [String: Float] {
+        var all: [String: Float] = [:]
+        for (place, test) in tests.enumerated() {
+            // Nothing teaches the class token of an encoder whose patches are hidden.
+            let scores = try test.scores { pixels in
+                isMasked ? try encoder.patches(pixels: pixels, hidden: nil).mean([1]) : try encoder.embed(pixels: pixels)
+            }
+            if place == 0 { all["score"] = scores[test.name + ".knn"] }
+            all.merge(scores) { $1 }
+        }
+        return all
     }
 
     private static func test(_ reader: RecipeReader, _ place: RecipePlace, _ encoder: any PatchImageEncoder) throws -> NeighbourScoring {
