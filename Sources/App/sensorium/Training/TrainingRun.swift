@@ -44,7 +44,7 @@ struct TrainingRun {
         // Another output folder or another rhythm of saving doesn't make it another run.
         let identity = changed.filter { $0.key != "output" }.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
             separator: "\n")
-        let digest = try ModelDigest(cache: ModelCache()).digest(of: model)
+        let digest = try model.digest()
         let checkpoints = try CheckpointFolder(
             path: output, identity: ContentHash(of: Array("\(text)\n\(identity)\n\(digest)".utf8)).hex
         ) { store, target in

@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import PictureLibrary
 import Tensors
 
 /// Pictures of classes as the options name them, with their embeddings.
