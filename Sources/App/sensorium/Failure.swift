@@ -1,6 +1,7 @@
 import Catalog
 import Checkpoints
 import Evaluation
+import HTTPService
 import Imaging
 import ModelKit
 import PictureLibrary
@@ -28,6 +29,7 @@ struct Failure: Error {
         case let error as Failure: self = error
         case let error as LibraryError: self.init(Self.status(of: error), error.description)
         case let error as ModelPlaceError: self.init(error == .unnamed ? .usage : .unusable, error.description)
+        case let error as SettingsError: self.init(.usage, error.description)
         case let error as WhereError: self.init(.usage, error.description)
         case let error as PullError: self.init(Self.status(of: error), error.description)
         case let error as PictureError: self.init(.partial, error.description)
