@@ -3,6 +3,7 @@ import Foundation
 import ModelKit
 import Pipelines
 import Testing
+import Tokenizers
 
 @Suite struct ChatFormatTests {
     private static let model = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -47,10 +48,10 @@ import Testing
         #expect(!output.tokens.contains { format.endTokens.contains($0) } && text == generator.text(output))
     }
 
-    @Test func modelsWithoutMarksAreRefused() throws {
-        let folder = Self.model.replacingOccurrences(of: "/tied", with: "/gguf_q4_1/model.gguf")
-        let model = try #require(try Catalog.load(path: folder).language)
-        let generator = try TextGenerator(model, name: "other")
-        #expect(throws: RoleError.self) { try generator.chatFormat(name: "other") }
+    @Test func vocabulariesWithoutMarksAreRefused() throws {
+        let folder = Self.model.replacingOccurrences(of: "Language/Llama/golden/tied", with: "DualEncoder/CLIP/golden/vit")
+        let tokenizer = try Tokenizer.load(folder: URL(fileURLWithPath: folder))
+        let error = #expect(throws: RoleError.self) { _ = try ChatFormat(tokenizer, name: "clip") }
+        #expect(error?.model == "clip" && error?.role == "chat model")
     }
 }

@@ -15,6 +15,9 @@ struct ServiceContext: RequestContext {
     /// The other side's address without its port.
     var remoteAddress: String { channel.remoteAddress?.ipAddress ?? "local" }
 
+    /// Names the request in the log and in its answer. A logger that keeps nothing knows no name.
+    var requestID: String { logger[metadataKey: "hb.request.id"]?.description ?? "none" }
+
     /// A whole number of the path; ids that aren't numbers name nothing.
     func id(_ name: String) throws(APIError) -> Int64 {
         guard let text = parameters.get(name), let id = Int64(text) else {

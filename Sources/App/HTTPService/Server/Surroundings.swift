@@ -63,7 +63,7 @@ struct Surroundings: RouterMiddleware {
     private func decorate(_ response: inout Response, _ request: Request, _ context: ServiceContext) {
         response.headers[.xContentTypeOptions] = "nosniff"
         response.headers[.crossOriginResourcePolicy] = settings.origins.isEmpty ? "same-origin" : "cross-origin"
-        response.headers[.xRequestID] = context.id
+        response.headers[.xRequestID] = context.requestID
         // A picture that is opened by itself (an SVG with a script) is nothing but a picture.
         if response.headers[.contentSecurityPolicy] == nil { response.headers[.contentSecurityPolicy] = "default-src 'none'; sandbox" }
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }

@@ -39,7 +39,7 @@ struct ChatRoutes {
             let reader = try await request.json(workshop.settings.limits)
             let source = try workshop.shelf.source(reading { try reader.string("model") })
             let chat = try ChatRequest(reader, limits: workshop.settings.limits)
-            let writing = ChatWriting(chat, source, id: "chatcmpl-" + context.id, workshop.writing)
+            let writing = ChatWriting(chat, source, id: "chatcmpl-" + context.requestID, workshop.writing)
             return try await chat.isStreamed ? writing.streamed() : writing.whole()
         }
     }
