@@ -47,6 +47,9 @@ func tests(_ name: String, _ needs: [String] = [], products: [Target.Dependency]
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
     name: "Sensorium",
@@ -55,6 +58,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .target(
@@ -89,9 +94,13 @@ let package = Package(
         library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
+        library(
+            "HTTPService", "App", ["Catalog", "PictureLibrary", "Pipelines", "Training"], products: [hummingbird, httpClient]),
         .executableTarget(
             name: "sensorium",
-            dependencies: ["Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd", arguments],
+            dependencies: [
+                "Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd", "HTTPService", arguments,
+            ],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
         .target(
@@ -110,6 +119,7 @@ let package = Package(
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
         tests("Evaluation", ["Checkpoints"]), tests("TrainingData", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
         tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
+        tests("HTTPService", ["Catalog", "TestSupport"], products: [hummingbirdTesting]),
         tests("sensorium", ["TestSupport"]),
     ]
 )

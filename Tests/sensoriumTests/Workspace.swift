@@ -77,6 +77,8 @@ final class Workspace: Sendable {
         for name in ["model.pt", "pytorch_model.bin"] {
             try files.copyItem(at: Self.golden("DualEncoder/CLIP/golden/openai_vit/model.pt"), to: folder.appendingPathComponent(name))
         }
+        try write(
+            "serve.yaml", text: "# The service of this machine\nport: 8500\nlimits:\n  body: 64MB\nindex_folders: [Pictures, Camera]\n")
         try write("labels.tsv", text: "cat\ta photo of a cat\ncat\ta small cat\ndog\n猫\n")
         try write("captions.txt", text: "a cat on a table\na dog in the garden\n")
         try write("queries.txt", text: "# Bicycles\n\"a red bicycle\" -k 4\n--image bike.jpg\n")

@@ -1,6 +1,7 @@
 import Catalog
 import Checkpoints
 import Evaluation
+import HTTPService
 import Imaging
 import ModelKit
 import PictureLibrary
@@ -27,6 +28,8 @@ struct Failure: Error {
         switch error {
         case let error as Failure: self = error
         case let error as LibraryError: self.init(Self.status(of: error), error.description)
+        case let error as ModelPlaceError: self.init(error == .unnamed ? .usage : .unusable, error.description)
+        case let error as SettingsError: self.init(.usage, error.description)
         case let error as WhereError: self.init(.usage, error.description)
         case let error as PullError: self.init(Self.status(of: error), error.description)
         case let error as PictureError: self.init(.partial, error.description)
@@ -49,7 +52,7 @@ struct Failure: Error {
         case .badQuery, .badFilter, .nothingToIndex, .ambiguousIndex: .usage
         case .unknownPicture, .unreadablePicture, .unreachableRoot: .partial
         case .storage, .output: .notWritten
-        case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder: .unusable
+        case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder, .model: .unusable
         }
     }
 

@@ -22,14 +22,14 @@ struct Sensorium: AsyncParsableCommand {
             ENVIRONMENT
               SENSORIUM_LIBRARY  the library's folder, where --library isn't given
               SENSORIUM_CACHE    the folder of fetched models (default ~/.cache/sensorium)
+              SENSORIUM_CONFIG   a file of settings for `sensorium serve`, which reads each setting from the environment too
               NO_COLOR           no colours, also on a terminal
             """,
         version: version,
         subcommands: [
             IndexCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self, RemoveCommand.self,
             SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self,
-            TrainCommand.self,
-            ModelsCommand.self,
+            TrainCommand.self, ServeCommand.self, KeysCommand.self, ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,
         ])
 

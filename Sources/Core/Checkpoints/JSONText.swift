@@ -2,6 +2,7 @@
 public enum JSONText {
     /// In quotes, on one line: what some readers take for line ends is escaped too.
     public static func quoted(_ text: String) -> String {
+        if isPlain(text) { return "\"" + text + "\"" }
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
@@ -17,5 +18,10 @@ public enum JSONText {
             }
         }
         return result + "\""
+    }
+
+    /// Whether nothing is escaped, as in most names and numbers; the two line ends of Unicode begin with the byte E2.
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0xE2 }
     }
 }

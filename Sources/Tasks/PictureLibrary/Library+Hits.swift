@@ -14,7 +14,7 @@ extension Library {
                 guard let rows = files[item.content], let first = rows.first else { continue }
                 found.append(
                     SearchHit(
-                        rank: found.count + 1, path: first.path, score: item.score, similarity: item.similarity,
+                        rank: found.count + 1, id: first.id, path: first.path, score: item.score, similarity: item.similarity,
                         vectorRank: item.vectorRank, textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore,
                         title: first.title, width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
                 if found.count == limit { break }
@@ -25,6 +25,7 @@ extension Library {
 }
 
 struct ShownFile: Sendable {
+    var id: Int64
     var path: FilePath
     var title: String?
     var width: Int
@@ -38,11 +39,13 @@ extension Database {
         let rows = try Row.fetchAll(
             self,
             sql: """
-                SELECT f.content_id AS content, f.path, f.title, c.width, c.height FROM \(CandidateCondition.join)
+                SELECT f.content_id AS content, f.id, f.path, f.title, c.width, c.height FROM \(CandidateCondition.join)
                 WHERE f.content_id IN (\(marks)) AND \(condition.sql) ORDER BY f.id
                 """, arguments: StatementArguments(contents) + condition.arguments)
         return Dictionary(grouping: rows) { $0["content"] as Int64 }.mapValues { rows in
-            rows.map { ShownFile(path: FilePath($0["path"] as Data), title: $0["title"], width: $0["width"], height: $0["height"]) }
+            rows.map {
+                ShownFile(id: $0["id"], path: FilePath($0["path"] as Data), title: $0["title"], width: $0["width"], height: $0["height"])
+            }
         }
     }
 

@@ -11,7 +11,13 @@ extension Library {
 
     /// Whether `search` can answer without an embedder: words by text alone, pictures by vectors that the library holds.
     public func answersWithoutEmbedder(_ query: Query) throws(LibraryError) -> Bool {
-        for case .picture(let path) in query.terms.map(\.subject) where try storedVector(path) == nil { return false }
+        for subject in query.terms.map(\.subject) {
+            switch subject {
+            case .words, .vector: continue
+            case .pixels: return false
+            case .picture(let path): if try storedVector(path) == nil { return false }
+            }
+        }
         return true
     }
 
@@ -117,7 +123,7 @@ extension Library {
     /// Nil when no term can become a vector.
     private func queryVector(_ terms: [QueryTerm], _ embedder: (any Embedder)?) throws(LibraryError) -> Target? {
         let usable = terms.filter { term in
-            if case .picture = term.subject { true } else { embedder?.identity.embedsText == true }
+            if case .words = term.subject { embedder?.identity.embedsText == true } else { true }
         }
         guard usable.contains(where: { $0.weight > 0 }) else { return nil }
         guard let identity = try identity(for: embedder) else { throw .noActiveIndex(path: path.display) }
@@ -146,6 +152,20 @@ extension Library {
             if let stored = try storedVector(path), stored.identity.id == identity.id { return stored.vector }
             guard let embedder else { throw .unknownPicture(path: path.display) }
             return try Self.embed(path, embedder)
+        case .pixels(let picture):
+            guard let embedder else { throw .badQuery(reason: "a picture from outside the library needs an embedder to become a vector") }
+            do { return try embedder.embed([try embedder.prepare(picture)]).floats() } catch {
+                throw .embedder(name: embedder.identity.name, reason: "\(error)")
+            }
+        case .vector(let vector):
+            guard vector.count == identity.identity.dimension else {
+                throw .badQuery(
+                    reason: "the vector has \(vector.count) numbers; those of \(identity.identity.name) have \(identity.identity.dimension)"
+                )
+            }
+            let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            guard length.isFinite, length > 1e-12 else { throw .badQuery(reason: "the vector has no direction") }
+            return vector.map { $0 / length }
         }
     }
 
@@ -176,6 +196,11 @@ extension Library {
             throw LibraryError(vectors: error, identity: active.identity, path: indexes.path(active))
         }
         return (content, vectors.floats(), active)
+    }
+
+    /// The vector of a picture of the library in the active index, by its id; nil where the file is gone or has changed since.
+    public func vector(ofPicture id: Int64) throws(LibraryError) -> [Float]? {
+        try storedVector(picture(id).path)?.vector
     }
 
     /// Nearest contents that pass the condition and can be shown.

@@ -52,6 +52,9 @@ extension Library {
         return info
     }
 
+    /// - Throws: `.unknownPicture` for an id that no file has.
+    public func info(ofPicture id: Int64) throws(LibraryError) -> PictureInfo { try info(picture(id).path) }
+
     private static func bytes(inFile path: FilePath) -> Int64 { path.status().map { Int64($0.st_size) } ?? 0 }
 
     private static func bytes(inFolder path: String) -> Int64 {
@@ -87,7 +90,7 @@ extension Database {
         let copies = try content.map { try files(ofContent: $0).filter { $0.path != path && $0.state == .indexed }.map(\.path) } ?? []
         let problem = (row["problem"] as String?).flatMap(FileProblem.Kind.init).map { FileProblem($0, row["reason"] ?? "") }
         return PictureInfo(
-            path: path, state: row["state"], problem: problem, size: row["size"],
+            id: row["id"], path: path, state: row["state"], problem: problem, size: row["size"],
             modified: Date(timeIntervalSince1970: Double(row["modified"] as Int64) / 1e9),
             contentHash: (row["hash"] as Data?).map { $0.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() },
             width: row["width"], height: row["height"], format: row["format"], taken: row["taken"], make: row["make"], model: row["model"],

@@ -28,6 +28,8 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
     case output(path: String, reason: String)
     /// The network failed, which is no fault of a picture.
     case embedder(name: String, reason: String)
+    /// The model that a library was indexed with can't be used.
+    case model(path: String, reason: String)
 
     public var description: String {
         switch self {
@@ -61,6 +63,7 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unreadablePicture(let path, let reason): return "can't read the picture \(path): \(reason)"
         case .output(let path, let reason): return "\(path) can't be written: \(reason)"
         case .embedder(let name, let reason): return "the model \(name) failed: \(reason)"
+        case .model(let path, let reason): return "\(reason) (the library at \(path) is indexed with it; --model chooses another)"
         }
     }
 }

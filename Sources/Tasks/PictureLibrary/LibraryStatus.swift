@@ -62,6 +62,8 @@ public struct PictureInfo: Sendable {
         public var share: Double
     }
 
+    /// Of the file in the catalogue.
+    public var id: Int64
     public var path: FilePath
     /// `indexed`, `failed` or `missing`.
     public var state: String

@@ -1,8 +1,10 @@
 import ArgumentParser
+import Catalog
 import Evaluation
 import Foundation
 import Imaging
 import ModelKit
+import PictureLibrary
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import ModelKit
+import PictureLibrary
 import Pipelines
 
 struct GenerateCommand: ParsableCommand {

@@ -9,7 +9,7 @@ struct HitOutput {
 
     func show(_ hits: [SearchHit]) {
         if output.json {
-            for hit in hits { console.line(Self.json(hit).text) }
+            for hit in hits { console.line(JSONLine(hit).text) }
         } else if console.isTerminal {
             for line in Self.table(hits).lines(width: console.width, colors: console.colors) { console.line(line) }
         } else {
@@ -53,22 +53,5 @@ struct HitOutput {
         if hit.textRank != nil { parts.append("text") }
         if hit.colorScore != nil { parts.append("colour") }
         return parts.joined(separator: " + ")
-    }
-
-    static func json(_ hit: SearchHit) -> JSONLine {
-        var line = JSONLine()
-        line.add("rank", hit.rank)
-        line.add("score", hit.score)
-        line.add("path", hit.path)
-        line.add("title", hit.title)
-        line.add("width", hit.width)
-        line.add("height", hit.height)
-        line.add("similarity", hit.similarity)
-        line.add("vector_rank", hit.vectorRank)
-        line.add("text_rank", hit.textRank)
-        line.add("text_score", hit.textScore)
-        line.add("color_score", hit.colorScore)
-        if !hit.copies.isEmpty { line.add("copies", hit.copies.map(\.display)) }
-        return line
     }
 }

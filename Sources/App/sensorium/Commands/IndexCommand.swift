@@ -1,4 +1,5 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import Imaging
 import Pipelines
@@ -67,28 +68,14 @@ struct IndexCommand: AsyncParsableCommand {
     func run() async throws {
         // Large photographs pass through many threads: measured on 12-megapixel JPEGs, a third less memory.
         BufferPool.returnLargeBlocks(of: 1 << 20)
-        var remembered = RememberedModels(library: libraryOptions.path)
-        let place = try remembered.placeForIndexing(given: model, precision: precision.precision)
-        // Before the library is made: a wrong model or folder shouldn't leave an empty one behind.
-        let embedder = try place.embedder()
-        try checkFolders()
-        let library = try libraryOptions.open(create: true)
-        try remembered.remember(place, embedder.identity)
+        let update = try LibraryUpdate(
+            of: libraryOptions.path, roots: paths.map { FilePath($0) }, model: model, precision: precision.precision, options: options,
+            find: ModelPlace.find)
         let report = ProgressReport(output)
-        let summary = try await index(library, embedder, report)
+        let summary = try await index(update, report)
         finish(summary, report)
         guard !summary.isCancelled else { throw Failure(.interrupted) }
         if summary.progress.failed > 0 || summary.progress.unreachable > 0 { throw Failure(.partial) }
-    }
-
-    /// A library that knows them may be told of folders that are away; a new one has nothing of theirs.
-    private func checkFolders() throws {
-        let library = libraryOptions.path
-        guard !Library.exists(at: library) else { return }
-        guard !paths.isEmpty else { throw LibraryError.nothingToIndex(path: library.display) }
-        for path in paths where access(path, F_OK) != 0 {
-            throw LibraryError.unreachableRoot(path: FilePath(path).absolute().display, reason: String(cString: strerror(errno)))
-        }
     }
 
     private var options: IndexingOptions {
@@ -102,9 +89,8 @@ struct IndexCommand: AsyncParsableCommand {
         return options
     }
 
-    private func index(_ library: Library, _ embedder: any Embedder, _ report: ProgressReport) async throws -> IndexSummary {
-        let (roots, options) = (paths.map { FilePath($0) }, options)
-        let run = Task { try await library.index(roots: roots, embedder: embedder, options: options) { report.show($0) } }
+    private func index(_ update: LibraryUpdate, _ report: ProgressReport) async throws -> IndexSummary {
+        let run = Task { try await update.run { report.show($0) } }
         let quiet = output.quiet
         let interruption = Interruption {
             run.cancel()
@@ -118,10 +104,7 @@ struct IndexCommand: AsyncParsableCommand {
     private func finish(_ summary: IndexSummary, _ report: ProgressReport) {
         let progress = summary.progress
         if output.json {
-            var line = ProgressReport.json(progress, event: summary.isCancelled ? "cancelled" : "done")
-            line.add("active", summary.isActive)
-            line.add("pending", summary.pending)
-            Console.standard.line(line.text)
+            Console.standard.line(JSONLine(summary).text)
             return
         }
         guard !output.quiet else { return }

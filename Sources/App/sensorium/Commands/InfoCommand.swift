@@ -31,7 +31,7 @@ struct InfoCommand: ParsableCommand {
                 continue
             }
             if output.json {
-                Console.standard.line(Self.json(info).text)
+                Console.standard.line(JSONLine(info).text)
             } else {
                 if place > 0 { Console.standard.line("") }
                 for (name, value) in Self.facts(info) {
@@ -74,38 +74,5 @@ struct InfoCommand: ParsableCommand {
 
     private static func colors(_ info: PictureInfo) -> String? {
         info.colors.isEmpty ? nil : info.colors.map { "\($0.hex) \(Int(($0.share * 100).rounded()))%" }.joined(separator: ", ")
-    }
-
-    private static func json(_ info: PictureInfo) -> JSONLine {
-        var line = JSONLine()
-        line.add("path", info.path)
-        line.add("state", info.state)
-        line.add("problem", info.problem?.kind.rawValue)
-        line.add("reason", info.problem?.reason)
-        line.add("size", Int(info.size))
-        line.add("modified", info.modified.ISO8601Format())
-        line.add("sha256", info.contentHash)
-        line.add("format", info.format)
-        line.add("width", info.width)
-        line.add("height", info.height)
-        line.add("taken", info.taken)
-        line.add("make", info.make)
-        line.add("model", info.model)
-        line.add("latitude", info.latitude)
-        line.add("longitude", info.longitude)
-        line.add("title", info.title)
-        line.add("description", info.description)
-        line.add("tags", info.tags)
-        line.add(
-            "colors",
-            info.colors.map { color in
-                var line = JSONLine()
-                line.add("hex", color.hex)
-                line.add("share", color.share)
-                return line
-            })
-        line.add("embedders", info.embedders)
-        line.add("copies", info.copies.map(\.display))
-        return line
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import Imaging
 import PictureLibrary
@@ -53,50 +54,20 @@ struct QueryOptions: ParsableArguments {
     }
 }
 
-/// Answers queries on one library; the model is loaded when the first query needs it.
-struct Searcher {
-    let library: Library
-    /// A model that the user named.
-    let model: String?
-    let precision: WeightFormat?
-    private var loaded: ModelEmbedder?
-    private var hasRemarked = false
-
+extension Searcher {
+    /// - Parameter model: one that the user named.
     init(library: Library, model: String?, precision: WeightFormat?) {
-        (self.library, self.model, self.precision) = (library, model, precision)
+        self.init(
+            library: library,
+            embedders: LibraryEmbedders(library: library.path, model: model, precision: precision, find: ModelPlace.find))
     }
+}
 
-    mutating func search(_ query: Query, remark: (String) -> Void) throws -> [SearchHit] {
-        let active = try library.activeIdentity()
-        let embedder = try embedder(for: query, active)
-        if embedder == nil, !hasRemarked, Self.hasWords(query) {
-            hasRemarked = true
-            let reason = active.map { "\($0.name) has no text tower" } ?? "no model has been used yet"
-            remark(
-                "words are looked up in titles, tags and names (\(reason)); with --model and a dual encoder they are compared with the pictures"
-            )
+extension SearchAnswer {
+    /// What to tell of words that weren't compared with the pictures.
+    var remark: String? {
+        wordsAreTextBecause.map {
+            "words are looked up in titles, tags and names (\($0)); with --model and a dual encoder they are compared with the pictures"
         }
-        return try library.search(query, embedder: embedder)
-    }
-
-    /// nil where the catalogue and the stored vectors can answer: loading a model takes longer than the search.
-    private mutating func embedder(for query: Query, _ active: EmbedderIdentity?) throws -> ModelEmbedder? {
-        let hasPictures = query.terms.contains { if case .picture = $0.subject { true } else { false } }
-        if let loaded { return loaded }
-        if let model {
-            guard !query.terms.isEmpty else { return nil }
-            loaded = try ModelPlace(model, precision: precision).embedder()
-            return loaded
-        }
-        let needsWords = Self.hasWords(query) && active?.embedsText == true
-        let needsPictures = try hasPictures && !library.answersWithoutEmbedder(query)
-        guard needsWords || needsPictures else { return nil }
-        guard let active else { throw LibraryError.noActiveIndex(path: library.path.display) }
-        loaded = try RememberedModels(library: library.path).embedder(of: active)
-        return loaded
-    }
-
-    private static func hasWords(_ query: Query) -> Bool {
-        query.terms.contains { if case .words = $0.subject { true } else { false } }
     }
 }

@@ -41,8 +41,9 @@ struct SearchCommand: ParsableCommand {
 
     func run() throws {
         let query = try queryOptions.query()
-        var searcher = Searcher(library: try libraryOptions.open(), model: model, precision: precision.precision)
-        let hits = try searcher.search(query, remark: output.remark)
+        let answer = try Searcher(library: libraryOptions.open(), model: model, precision: precision.precision).search(query)
+        let hits = answer.hits
+        answer.remark.map(output.remark)
         HitOutput(output: output).show(hits)
         if let html {
             let title = SearchDescription(queryOptions).text

@@ -43,12 +43,17 @@ struct SheetCommand: ParsableCommand {
 
     func run() throws {
         let library = try libraryOptions.open()
-        var searcher = Searcher(library: library, model: model, precision: precision.precision)
+        let searcher = Searcher(library: library, model: model, precision: precision.precision)
         var sections: [SheetSection] = []
+        var hasRemarked = false
         for (heading, line) in try queries() {
             let options = try parse(line)
             let query = try options.query()
-            let hits = try searcher.search(query, remark: remark)
+            let answer = try searcher.search(query), hits = answer.hits
+            if let text = answer.remark, !hasRemarked {
+                hasRemarked = true
+                remark(text)
+            }
             let heading = heading ?? SearchDescription(options).text
             sections.append(SheetSection(title: heading, note: "sensorium search \(line)", query: query, hits: hits))
             if table { show(heading, line, hits) }

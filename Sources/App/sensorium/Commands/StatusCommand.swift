@@ -28,7 +28,7 @@ struct StatusCommand: ParsableCommand {
         let library = try libraryOptions.open()
         if errors { return try list(library.problems()) }
         let status = try library.status()
-        if output.json { Console.standard.line(Self.json(status).text) } else { show(status) }
+        if output.json { Console.standard.line(JSONLine(status).text) } else { show(status) }
         if verify { try check(library) }
     }
 
@@ -45,13 +45,7 @@ struct StatusCommand: ParsableCommand {
         let console = Console.standard
         for entry in problems {
             if output.json {
-                var line = JSONLine()
-                line.add("path", entry.path)
-                line.add("kind", entry.problem.kind.rawValue)
-                line.add("reason", entry.problem.reason)
-                line.add("time", entry.time.ISO8601Format())
-                line.add("still_indexed", entry.isStillIndexed)
-                console.line(line.text)
+                console.line(JSONLine(entry).text)
             } else {
                 console.line(
                     bytes: entry.path.bytes + Array("\t\(entry.problem.kind.rawValue)\t\(TextWidth.printable(entry.problem.reason))".utf8))
@@ -80,33 +74,5 @@ struct StatusCommand: ParsableCommand {
         }
         fact("catalogue", NumberText.bytes(status.catalogueBytes))
         if let run = status.lastRun { fact("last run", "\(run.started.ISO8601Format()), \(run.outcome)") }
-    }
-
-    private static func json(_ status: LibraryStatus) -> JSONLine {
-        var line = JSONLine()
-        line.add("library", status.path)
-        line.add("roots", status.roots.map(\.display))
-        line.add("files", status.files)
-        line.add("pictures", status.pictures)
-        line.add("failed", status.failed)
-        line.add("missing", status.missing)
-        line.add("problems", status.problems)
-        line.add(
-            "indexes",
-            status.indexes.map { index in
-                var line = JSONLine()
-                line.add("model", index.identity.name)
-                line.add("digest", index.identity.digest)
-                line.add("dimension", index.identity.dimension)
-                line.add("embeds_text", index.identity.embedsText)
-                line.add("active", index.isActive)
-                line.add("vectors", index.vectors)
-                line.add("pending", index.pending)
-                line.add("bytes", Int(index.bytes))
-                return line
-            })
-        line.add("catalogue_bytes", Int(status.catalogueBytes))
-        line.add("last_run", status.lastRun?.outcome)
-        return line
     }
 }

@@ -45,7 +45,7 @@ final class ProgressReport: Sendable {
         switch form {
         case .quiet: return
         // Every line acknowledges what it counts, so none is left out.
-        case .json: console.line(Self.json(progress).text)
+        case .json: console.line(JSONLine(progress).text)
         case .live:
             state.withLock { state in
                 guard progress.elapsed - state.lastShown >= 0.1 else { return }
@@ -64,12 +64,7 @@ final class ProgressReport: Sendable {
 
     private func show(_ problem: FileProblem, of path: FilePath) {
         if form == .json {
-            var line = JSONLine()
-            line.add("event", "problem")
-            line.add("path", path)
-            line.add("kind", problem.kind.rawValue)
-            line.add("reason", problem.reason)
-            console.line(line.text)
+            console.line(JSONLine(problem, of: path).text)
         } else {
             clear()
             let name = TextWidth.printable(path.display)
@@ -90,23 +85,5 @@ final class ProgressReport: Sendable {
         if let remaining = progress.remaining { parts.append(NumberText.duration(remaining) + " left") }
         if progress.failed > 0 { parts.append("\(NumberText.grouped(progress.failed)) failed") }
         return parts.joined(separator: ", ")
-    }
-
-    static func json(_ progress: IndexProgress, event: String = "progress") -> JSONLine {
-        var line = JSONLine()
-        line.add("event", event)
-        line.add("found", progress.found)
-        line.add("walking", progress.isWalking)
-        line.add("embedded", progress.embedded)
-        line.add("unchanged", progress.unchanged)
-        line.add("duplicates", progress.duplicates)
-        line.add("moved", progress.moved)
-        line.add("failed", progress.failed)
-        line.add("missing", progress.missing)
-        line.add("unreachable", progress.unreachable)
-        line.add("seconds", progress.elapsed)
-        line.add("rate", progress.rate)
-        line.add("remaining", progress.remaining)
-        return line
     }
 }

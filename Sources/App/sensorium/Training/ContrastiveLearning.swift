@@ -23,7 +23,7 @@ struct ContrastiveLearning: Learning {
         var options = try Self.options(reader, recipe)
         let lessons = try Self.teacher(reader, place, &options), teacher = try lessons?.load()
         var isTaught = teacher != nil
-        identity = try lessons.map { try ModelDigest(cache: ModelCache()).digest(of: $0) } ?? ""
+        identity = try lessons.map { try $0.digest() } ?? ""
         guard let data = try reader.section("data") else { throw reader.fail("data", "it is missing") }
         let supply: any PairSupply
         if let pictures = try data.section("pictures") {

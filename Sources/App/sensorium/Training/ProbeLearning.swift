@@ -48,7 +48,7 @@ struct ProbeLearning: Learning {
         start = TrainingStart(
             store: try ParameterStore(MissingBase(), added: head, isTrained: recipe.isTrained),
             words: " of a linear classifier" + (name.map { " over \($0)" } ?? ""),
-            digest: try encoder.map { try ModelDigest(cache: $0.place.cache).digest(of: $0.place) } ?? "features"
+            digest: try encoder.map { try $0.place.digest() } ?? "features"
         ) { store, target in
             try Self.export(store, classes, encoder: name, width: width, normalises, to: target)
         }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import PictureLibrary
 import Training
 
 /// What a run tells: a live line, a line of JSON for each step in `log.jsonl`, and at the end `report.html`.

@@ -25,7 +25,7 @@ extension TrainingStart {
                 file: recipe.file, field: "model",
                 problem: "\(recipe.model) is an adapter: `sensorium models merge` makes a model of it to start from")
         }
-        digest = try ModelDigest(cache: model.cache).digest(of: model)
+        digest = try model.digest()
         guard let options = recipe.adapter else {
             store = try ParameterStore(folder.source, added: added) { recipe.isTrained($0) || added[$0] != nil }
             words = " of \(model.name)'s parameters"

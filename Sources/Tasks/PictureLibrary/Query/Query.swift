@@ -35,6 +35,8 @@ public struct Query: Sendable {
 public struct SearchHit: Sendable, Equatable {
     /// From 1.
     public var rank: Int
+    /// Of the file in the catalogue; a file that was moved keeps it.
+    public var id: Int64
     public var path: FilePath
     /// What hits are ordered by: the sum of reciprocal rank fusion where several rankings took part; else of the only one:
     /// the cosine similarity, the text's bm25 (turned so that more is better), or the colour's score.

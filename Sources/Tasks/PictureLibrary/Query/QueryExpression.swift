@@ -5,6 +5,10 @@ public struct QueryTerm: Sendable, Equatable {
     public enum Subject: Sendable, Equatable {
         case words(String)
         case picture(FilePath)
+        /// A picture that was handed over, or a part of one.
+        case pixels(Picture)
+        /// A vector of the active index's model, of any length but 0.
+        case vector([Float])
     }
 
     public var subject: Subject

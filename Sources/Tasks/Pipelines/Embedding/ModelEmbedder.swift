@@ -39,4 +39,11 @@ public struct ModelEmbedder: Embedder {
         if texts.isEmpty { return Tensor.zeros([0, identity.dimension]) }
         return try text.embed(texts: texts).unitLength()
     }
+
+    /// Tokens that texts become, those that fill a batch left out where the model says which they are.
+    public func tokenCount(_ texts: [String]) throws -> Int {
+        guard let text, identity.embedsText else { throw RoleError(model: identity.name, role: "text encoder", reason: textAbsence) }
+        let batch = try text.tokenize(texts)
+        return batch.mask.map { $0.ints().reduce(0, +) } ?? batch.ids.count
+    }
 }

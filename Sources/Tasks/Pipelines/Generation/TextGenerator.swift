@@ -47,7 +47,28 @@ public struct TextGenerator: Sendable {
         _ prompt: String, limit: Int, sampler: TokenSampler = TokenSampler(), clock: some Clock<Duration> = ContinuousClock(),
         each: (String) throws -> Bool = { _ in true }
     ) throws -> Output {
-        var output = Output(prompt: tokenizer.encode(prompt).ids), sampler = sampler
+        try generate(tokens: tokenizer.encode(prompt).ids, limit: limit, sampler: sampler, clock: clock, each: each)
+    }
+
+    /// Answers a conversation; special tokens that a message spells are plain text.
+    public func answer(
+        _ messages: [ChatMessage], format: ChatFormat, limit: Int, sampler: TokenSampler = TokenSampler(),
+        each: (String) throws -> Bool = { _ in true }
+    ) throws -> Output {
+        try generate(
+            tokens: format.tokens(messages), limit: limit, sampler: sampler, clock: ContinuousClock(), endTokens: format.endTokens,
+            each: each)
+    }
+
+    /// How the model wants conversations written. Throws `RoleError` where that isn't known.
+    public func chatFormat(name: String) throws(RoleError) -> ChatFormat { try ChatFormat(tokenizer, name: name) }
+
+    private func generate(
+        tokens: [Int32], limit: Int, sampler: TokenSampler, clock: some Clock<Duration>, endTokens: [Int32] = [],
+        each: (String) throws -> Bool
+    ) throws -> Output {
+        var output = Output(prompt: tokens), sampler = sampler
+        let endTokens = Set(model.endTokens + endTokens)
         guard !output.prompt.isEmpty else {
             throw RoleError(model: "the language model", role: "text generator", reason: "the prompt is empty: give it at least one word")
         }
@@ -64,7 +85,7 @@ public struct TextGenerator: Sendable {
         output.promptTime = start.duration(to: first)
         var text = TextStream(tokenizer)
         output.ending = try {
-            while !model.endTokens.contains(next) {
+            while !endTokens.contains(next) {
                 output.tokens.append(next)
                 if let piece = text.append(next), try !each(piece) { return .length }
                 if output.tokens.count == limit { return .length }

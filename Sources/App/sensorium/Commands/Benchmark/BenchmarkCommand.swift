@@ -1,7 +1,9 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import Imaging
 import ModelKit
+import PictureLibrary
 import Pipelines
 import Tensors
 

@@ -3,6 +3,7 @@ import Checkpoints
 import Dispatch
 import Imaging
 import ModelKit
+import PictureLibrary
 import Synchronization
 import Tensors
 

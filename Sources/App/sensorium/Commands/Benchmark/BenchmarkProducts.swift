@@ -1,5 +1,6 @@
 import ArgumentParser
 import Layers
+import PictureLibrary
 import Tensors
 
 extension BenchmarkCommand {

@@ -1,5 +1,7 @@
 import ArgumentParser
+import Catalog
 import ModelKit
+import PictureLibrary
 import Tensors
 
 extension BenchmarkCommand {

@@ -4,6 +4,7 @@ import Catalog
 import Checkpoints
 import Foundation
 import ModelKit
+import PictureLibrary
 import Tensors
 import Training
 

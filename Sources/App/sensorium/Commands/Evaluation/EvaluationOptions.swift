@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import PictureLibrary
 
 /// Options that all measuring commands have.
 struct EvaluationOptions: ParsableArguments {

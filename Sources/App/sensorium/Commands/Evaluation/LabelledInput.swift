@@ -1,6 +1,7 @@
 import Evaluation
 import Foundation
 import Imaging
+import PictureLibrary
 import Tensors
 import TrainingData
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Foundation
+import PictureLibrary
 
 struct NeighbourCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Evaluation
 import Foundation
+import PictureLibrary
 import Tensors
 
 struct RetrievalCommand: ParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Evaluation
 import Foundation
 import ModelKit
+import PictureLibrary
 import Pipelines
 import Tensors
 

@@ -1,4 +1,3 @@
-import Catalog
 import Checkpoints
 import Foundation
 import Imaging
@@ -50,15 +49,17 @@ struct ModelDigest {
     private func files(at path: String) throws -> [String] {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw Failure(.unusable, "\(path): no such file or folder")
+            throw ModelPlaceError.unreadable(path: path, reason: "no such file or folder")
         }
         guard isFolder.boolValue else { return [path] }
         let names: [String]
         do { names = try FileManager.default.contentsOfDirectory(atPath: path) } catch {
-            throw Failure(.unusable, "\(path): the folder can't be read")
+            throw ModelPlaceError.unreadable(path: path, reason: "the folder can't be read")
         }
         let chosen = names.filter { Self.extensions.contains(($0 as NSString).pathExtension.lowercased()) && $0 != "origin.json" }.sorted()
-        guard chosen.count <= Self.mostFiles else { throw Failure(.unusable, "\(path): \(chosen.count) files; this is no model's folder") }
+        guard chosen.count <= Self.mostFiles else {
+            throw ModelPlaceError.unreadable(path: path, reason: "\(chosen.count) files; this is no model's folder")
+        }
         return chosen.map { path + "/" + $0 }.filter { file in
             var isFolder: ObjCBool = false
             return FileManager.default.fileExists(atPath: file, isDirectory: &isFolder) && !isFolder.boolValue
@@ -67,7 +68,7 @@ struct ModelDigest {
 
     private static func stamp(_ file: String) throws -> String {
         var status = stat()
-        guard stat(file, &status) == 0 else { throw Failure(.unusable, "\(file): \(String(cString: strerror(errno)))") }
+        guard stat(file, &status) == 0 else { throw ModelPlaceError.unreadable(path: file, reason: String(cString: strerror(errno))) }
         return "\(JSONText.quoted(file)) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) \(status.st_ino)"
     }
 

@@ -1,0 +1,175 @@
+import Checkpoints
+import Imaging
+import PictureLibrary
+
+/// What to look for, as a request says it.
+struct SearchRequest: Sendable {
+    enum Subject: Sendable {
+        case words(String)
+        /// A picture of the library.
+        case picture(Int64)
+        /// Bytes of a picture's file.
+        case file([UInt8])
+        case vector([Float])
+    }
+
+    struct Term: Sendable {
+        var subject: Subject
+        var weight = 1.0
+        var region: Region?
+    }
+
+    var terms: [Term] = []
+    var filter: String?
+    var color: String?
+    var folder: String?
+    var limit = 20
+    var minScore: Double?
+    var textWeight = 1.0
+
+    static let parameters: [Route.Parameter] = [
+        .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `.")),
+        .init("picture", .array(.integer("A picture of the library to look for, by its id; may be given several times."))),
+        .init("region", .string("The part of the only picture to look for: x,y,width,height as parts of it, 0 to 1.")),
+        .init("where", .string("A filter: `width >= 1000 and format = jpeg and taken > 2020`.")),
+        .init("color", .string("#rrggbb, #rgb or a name.")), .init("in", .string("Only pictures in this folder or beneath it.")),
+        .init("limit", .integer("Most hits.")), .init("min_score", .number("Leave out hits below this similarity.")),
+        .init("text_weight", .number("How much matching words count beside the look of pictures.")),
+    ]
+    static var parameterNames: [String] { parameters.map(\.name) }
+
+    static let termSchema = Schema.object([
+        .init("text", .string()), .init("picture", .integer("Of the library.")),
+        .init("image", .string("A picture's file: base64, or an address (data:, https: or file: as far as the settings allow).")),
+        .init("vector", .array(.number())), .init("weight", .number("Below 0 takes away.")), .init("region", .array(.number())),
+    ])
+    static let schema = Schema.object([
+        .init("q", .string("As the parameter q.")), .init("terms", .array(termSchema, "One subject each.")), .init("where", .string()),
+        .init("color", .string()), .init("in", .string()), .init("limit", .integer()), .init("min_score", .number()),
+        .init("text_weight", .number()),
+    ])
+
+    init() {}
+
+    /// From the address, or the fields of a form.
+    /// - Parameter files: pictures that came with it.
+    init(_ parameters: QueryParameters, files: [[UInt8]] = []) throws {
+        if let words = try parameters.text("q") { try add(expression: words) }
+        for text in parameters.all("picture") where !text.isEmpty {
+            guard let id = Int64(text) else {
+                throw APIError.invalid("picture", "the id of a picture is expected, found \"\(text.prefix(40))\"")
+            }
+            terms.append(Term(subject: .picture(id)))
+        }
+        terms += files.map { Term(subject: .file($0)) }
+        if let region = try parameters.region("region") {
+            let places = terms.indices.filter { if case .words = terms[$0].subject { false } else { true } }
+            guard places.count == 1 else { throw APIError.invalid("region", "it belongs to one picture, and there are \(places.count)") }
+            terms[places[0]].region = region
+        }
+        (filter, color, folder) = (try parameters.text("where"), try parameters.text("color"), try parameters.text("in"))
+        if let number = try parameters.int("limit", in: 1...Query.largestLimit) { limit = number }
+        minScore = try parameters.number("min_score")
+        if let number = try parameters.number("text_weight") { textWeight = number }
+    }
+
+    /// From a JSON body, whose pictures may lie elsewhere.
+    init(_ reader: ConfigReader, _ settings: ServiceSettings, _ fetcher: PictureFetcher) async throws {
+        try JSONBody.check(reader, Self.schema.fieldNames)
+        if reader.has("q") { try add(expression: reading { try reader.string("q") }) }
+        for part in try reading({ reader.has("terms") ? try reader.sections("terms") : [] }) {
+            guard terms.count < QueryExpression.mostTerms else { throw APIError.invalid("terms", "at most \(QueryExpression.mostTerms)") }
+            terms.append(try await Self.term(part, fetcher))
+        }
+        try reading {
+            filter = reader.has("where") ? try reader.string("where") : nil
+            color = reader.has("color") ? try reader.string("color") : nil
+            folder = reader.has("in") ? try reader.string("in") : nil
+            limit = try reader.int("limit", default: limit, in: 1...Query.largestLimit)
+            minScore = reader.has("min_score") ? try reader.double("min_score") : nil
+            textWeight = try reader.double("text_weight", default: textWeight)
+        }
+    }
+
+    /// Words as the command line takes them, but no word is ever a file's name.
+    private mutating func add(expression: String) throws {
+        for term in try QueryExpression.parse([expression], isPicture: { _ in false }) {
+            guard case .words(let words) = term.subject else { continue }
+            terms.append(Term(subject: .words(words), weight: term.weight))
+        }
+    }
+
+    private static func term(_ reader: ConfigReader, _ fetcher: PictureFetcher) async throws -> Term {
+        try JSONBody.check(reader, termSchema.fieldNames)
+        let subjects = ["text", "picture", "image", "vector"].filter(reader.has)
+        guard subjects.count == 1 else {
+            throw APIError.invalid(reader.path, "exactly one of text, picture, image and vector is expected")
+        }
+        var term: Term
+        switch subjects[0] {
+        case "text": term = Term(subject: .words(try reading { try reader.string("text") }))
+        case "picture": term = Term(subject: .picture(Int64(try reading { try reader.int("picture", in: 1...Int.max) })))
+        case "vector": term = Term(subject: .vector(try reading { try reader.floats("vector") }))
+        default:
+            term = Term(
+                subject: .file(try await fetcher.picture(try reading { try reader.string("image") }, field: reader.path + ".image")))
+        }
+        let weight = try reading { try reader.double("weight", default: 1) }
+        guard abs(weight) <= QueryExpression.largestWeight, weight != 0 else {
+            throw APIError.invalid(
+                reader.path + ".weight",
+                "a number from -\(Int(QueryExpression.largestWeight)) to \(Int(QueryExpression.largestWeight)) other than 0 is expected")
+        }
+        term.weight = weight
+        if reader.has("region") {
+            let numbers = try reading { try reader.floats("region") }
+            term.region = try Region(numbers.map { Double($0) }, field: reader.path + ".region")
+            if case .file = term.subject { return term }
+            guard case .picture = term.subject else { throw APIError.invalid(reader.path + ".region", "only pictures have regions") }
+        }
+        return term
+    }
+
+    /// The query. Reads and decodes pictures, so it belongs on a working thread.
+    func query(_ library: Library, _ pictures: RequestPictures) throws -> Query {
+        var query = Query(limit: limit, minScore: minScore, textWeight: textWeight)
+        query.terms = try terms.map { QueryTerm(try Self.subject($0, library, pictures), weight: $0.weight) }
+        guard terms.isEmpty || terms.contains(where: { $0.weight > 0 }) else {
+            throw APIError.invalid("terms", "every term is taken away; at least one must be asked for")
+        }
+        query.filter = try filter.map { expression throws(WhereError) in try WhereFilter(expression) }
+        query.color = try color.map { text throws(LibraryError) in try ColorQuery(text) }
+        query.folder = folder.map { FilePath($0) }
+        return query
+    }
+
+    /// No model here looks at more pixels than twice this, so larger pictures needn't be decoded whole.
+    private static let usefulSide = 512
+
+    private static func subject(_ term: Term, _ library: Library, _ pictures: RequestPictures) throws -> QueryTerm.Subject {
+        switch term.subject {
+        case .words(let words): return .words(words)
+        case .vector(let vector): return .vector(vector)
+        case .file(let bytes):
+            return .pixels(try cropped(pictures.decode(bytes, shortestUsefulSide: term.region == nil ? usefulSide : nil), term.region))
+        case .picture(let id):
+            if term.region == nil, let vector = try library.vector(ofPicture: id) { return .vector(vector) }
+            let opened = try library.openPicture(id)
+            return .pixels(try cropped(PictureDecoder.decode(bytes: opened.bytes(limit: DecodeLimits().fileBytes)), term.region))
+        }
+    }
+
+    private static func cropped(_ picture: Picture, _ region: Region?) throws(PictureError) -> Picture {
+        if let region { try region.crop(picture) } else { picture }
+    }
+}
+
+extension PictureFetcher {
+    /// A picture's file from an address, or from base64 alone.
+    func picture(_ text: String, field: String) async throws -> [UInt8] {
+        // No base64 has a colon among its first characters, and every address has.
+        if text.prefix(12).contains(":") { return try await bytes(text, field: field) }
+        guard let bytes = Self.base64(text), !bytes.isEmpty else { throw APIError.invalid(field, "base64 or an address is expected") }
+        return bytes
+    }
+}

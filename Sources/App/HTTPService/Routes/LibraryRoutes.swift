@@ -1,0 +1,82 @@
+import Catalog
+import Hummingbird
+import PictureLibrary
+
+/// What the library holds, and the models that there are.
+struct LibraryRoutes {
+    let workshop: Workshop
+
+    var routes: [Route] { [status, problems, models] }
+
+    private var status: Route {
+        let workshop = workshop
+        let index = Schema.object([
+            .init("model", .string()), .init("digest", .string()), .init("dimension", .integer()), .init("embeds_text", .boolean()),
+            .init("active", .boolean()), .init("vectors", .integer()), .init("pending", .integer()), .init("bytes", .integer()),
+        ])
+        let counts = ["files", "pictures", "failed", "missing", "problems", "catalogue_bytes"].map { Schema.Field($0, .integer()) }
+        return Route(
+            method: .get, path: "/api/library", scope: .search, tag: "library", summary: "What the library holds.",
+            answers: [
+                .json(
+                    .object(
+                        [
+                            .init("library", .string()), .init("roots", .array(.string())), .init("indexes", .array(index)),
+                            .init("last_run", .string()),
+                        ]
+                            + counts))
+            ], failures: [404]
+        ) { _, _ in
+            try await workshop.timed("status") { .json(JSONLine(try workshop.desk.library().status())) }
+        }
+    }
+
+    private var problems: Route {
+        let workshop = workshop
+        let entry = Schema.object([
+            .init("path", .string()), .init("kind", .string()), .init("reason", .string()), .init("time", .string()),
+            .init("still_indexed", .boolean()),
+        ])
+        return Route(
+            method: .get, path: "/api/library/problems", scope: .search, tag: "library",
+            summary: "Files and folders that couldn't be indexed.",
+            parameters: [.init("limit", .integer("Most entries; 1000 where it isn't given."))],
+            answers: [.json(.object([.init("problems", .array(entry))]))], failures: [404]
+        ) { request, _ in
+            let limit = try QueryParameters(request).int("limit", in: 1...100_000) ?? 1_000
+            return try await workshop.timed("problems") {
+                var line = JSONLine()
+                line.add("problems", try workshop.desk.library().problems(limit: limit).map { JSONLine($0) })
+                return .json(line)
+            }
+        }
+    }
+
+    private var models: Route {
+        let shelf = workshop.shelf
+        let entry = Schema.object([
+            .init("name", .string()), .init("summary", .string()), .init("licence", .string()), .init("here", .boolean()),
+            .init("offered", .boolean("Whether requests may name it.")),
+        ])
+        return Route(
+            method: .get, path: "/api/models", scope: .search, tag: "library",
+            summary: "Models of the catalogue, and whether they are here.",
+            details: "`sensorium models pull NAME` fetches one.", answers: [.json(.object([.init("models", .array(entry))]))]
+        ) { _, _ in
+            let (cache, offered) = (ModelCache(), shelf.names)
+            var line = JSONLine()
+            line.add(
+                "models",
+                ModelPackage.all.filter { !$0.name.contains("/") }.map { package in
+                    var line = JSONLine()
+                    line.add("name", package.name)
+                    line.add("summary", package.summary)
+                    line.add("licence", package.license)
+                    line.add("here", cache.has(package))
+                    line.add("offered", offered.contains(package.name))
+                    return line
+                })
+            return .json(line)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import Imaging
+
+/// What the library tells of itself, as JSON objects: the command line and the service give the same.
+extension JSONLine {
+    public init(_ hit: SearchHit) {
+        self.init()
+        add("rank", hit.rank)
+        add("id", Int(hit.id))
+        add("score", hit.score)
+        add("path", hit.path)
+        add("title", hit.title)
+        add("width", hit.width)
+        add("height", hit.height)
+        add("similarity", hit.similarity)
+        add("vector_rank", hit.vectorRank)
+        add("text_rank", hit.textRank)
+        add("text_score", hit.textScore)
+        add("color_score", hit.colorScore)
+        if !hit.copies.isEmpty { add("copies", hit.copies.map(\.display)) }
+    }
+
+    public init(_ status: LibraryStatus) {
+        self.init()
+        add("library", status.path)
+        add("roots", status.roots.map(\.display))
+        add("files", status.files)
+        add("pictures", status.pictures)
+        add("failed", status.failed)
+        add("missing", status.missing)
+        add("problems", status.problems)
+        add("indexes", status.indexes.map { JSONLine($0) })
+        add("catalogue_bytes", Int(status.catalogueBytes))
+        add("last_run", status.lastRun?.outcome)
+    }
+
+    private init(_ index: LibraryStatus.Index) {
+        self.init()
+        add("model", index.identity.name)
+        add("digest", index.identity.digest)
+        add("dimension", index.identity.dimension)
+        add("embeds_text", index.identity.embedsText)
+        add("active", index.isActive)
+        add("vectors", index.vectors)
+        add("pending", index.pending)
+        add("bytes", Int(index.bytes))
+    }
+
+    public init(_ entry: ProblemEntry) {
+        self.init()
+        add("path", entry.path)
+        add("kind", entry.problem.kind.rawValue)
+        add("reason", entry.problem.reason)
+        add("time", entry.time.ISO8601Format())
+        add("still_indexed", entry.isStillIndexed)
+    }
+
+    public init(_ info: PictureInfo) {
+        self.init()
+        add("id", Int(info.id))
+        add("path", info.path)
+        add("state", info.state)
+        add("problem", info.problem?.kind.rawValue)
+        add("reason", info.problem?.reason)
+        add("size", Int(info.size))
+        add("modified", info.modified.ISO8601Format())
+        add("sha256", info.contentHash)
+        add("format", info.format)
+        add("width", info.width)
+        add("height", info.height)
+        add("taken", info.taken)
+        add("make", info.make)
+        add("model", info.model)
+        add("latitude", info.latitude)
+        add("longitude", info.longitude)
+        add("title", info.title)
+        add("description", info.description)
+        add("tags", info.tags)
+        add("colors", info.colors.map { JSONLine($0) })
+        add("embedders", info.embedders)
+        add("copies", info.copies.map(\.display))
+    }
+
+    private init(_ color: PictureInfo.DominantColor) {
+        self.init()
+        add("hex", color.hex)
+        add("share", color.share)
+    }
+
+    /// Where an indexing run stands; `event` says what has just happened: `progress`, `done` or `cancelled`.
+    public init(_ progress: IndexProgress, event: String = "progress") {
+        self.init()
+        add("event", event)
+        add("found", progress.found)
+        add("walking", progress.isWalking)
+        add("embedded", progress.embedded)
+        add("unchanged", progress.unchanged)
+        add("duplicates", progress.duplicates)
+        add("moved", progress.moved)
+        add("failed", progress.failed)
+        add("missing", progress.missing)
+        add("unreachable", progress.unreachable)
+        add("seconds", progress.elapsed)
+        add("rate", progress.rate)
+        add("remaining", progress.remaining)
+    }
+
+    public init(_ summary: IndexSummary) {
+        self.init(summary.progress, event: summary.isCancelled ? "cancelled" : "done")
+        add("active", summary.isActive)
+        add("pending", summary.pending)
+    }
+
+    /// A file or folder that an indexing run couldn't take.
+    public init(_ problem: FileProblem, of path: FilePath) {
+        self.init()
+        add("event", "problem")
+        add("path", path)
+        add("kind", problem.kind.rawValue)
+        add("reason", problem.reason)
+    }
+}

@@ -1,0 +1,39 @@
+import Pipelines
+
+/// What a search found.
+public struct SearchAnswer: Sendable {
+    public var hits: [SearchHit]
+    /// Why words were only looked up in titles, tags and names; nil where they were compared with the pictures, or there are none.
+    public var wordsAreTextBecause: String?
+}
+
+/// Answers queries on one library; a model is loaded when the first query needs it.
+public struct Searcher: Sendable {
+    public let library: Library
+    public let embedders: LibraryEmbedders
+
+    public init(library: Library, embedders: LibraryEmbedders) { (self.library, self.embedders) = (library, embedders) }
+
+    public func search(_ query: Query) throws -> SearchAnswer {
+        let active = try library.activeIdentity()
+        let embedder = try embedder(for: query, active)
+        var reason: String?
+        if Self.hasWords(query), embedder?.identity.embedsText != true {
+            reason = (embedder?.identity ?? active).map { "\($0.name) has no text tower" } ?? "no model has been used yet"
+        }
+        return SearchAnswer(hits: try library.search(query, embedder: embedder), wordsAreTextBecause: reason)
+    }
+
+    /// nil where the catalogue and the stored vectors can answer: loading a model takes longer than the search.
+    private func embedder(for query: Query, _ active: EmbedderIdentity?) throws -> ModelEmbedder? {
+        if embedders.isGiven { return query.terms.isEmpty ? nil : try embedders.given() }
+        let needsWords = Self.hasWords(query) && active?.embedsText == true
+        guard try needsWords || !library.answersWithoutEmbedder(query) else { return nil }
+        guard let active else { throw LibraryError.noActiveIndex(path: library.path.display) }
+        return try embedders.embedder(of: active)
+    }
+
+    private static func hasWords(_ query: Query) -> Bool {
+        query.terms.contains { if case .words = $0.subject { true } else { false } }
+    }
+}
