@@ -10,10 +10,10 @@ import Testing
 
 /// Adapters on every linear layer of every family: apart from the weights they give what they give merged.
 @Suite struct AdapterFamilyTests {
-    /// GGUF files take no adapters, nor do archives whose configuration is read from their shapes; residual networks without a classifier
-    /// have no linear layer.
+    /// GGUF files take no adapters; residual networks without a classifier have no linear layer; a cn_clip archive of no published size is
+    /// read with a file beside it, which networks built without their folder lack.
     static let goldens = try! Golden.all(of: Catalog.all).filter {
-        !$0.path.hasSuffix(".gguf") && !$0.path.hasSuffix(".pt") && !($0.family == "ResNet" && !$0.has("logits"))
+        !$0.path.hasSuffix(".gguf") && !$0.path.contains("cn_clip_vit") && !($0.family == "ResNet" && !$0.has("logits"))
     }
 
     private func outputs(_ golden: Golden, _ folder: ModelFolder) throws -> [String: Tensor] {
