@@ -29,13 +29,13 @@ import Testing
     @Test func indexesAreNamedAfterModels() async throws {
         let fixture = try await ServiceFixture(pictures: 1)
         try await fixture.test { client in
-            let isRight1 = String(buffer: try await client.execute(uri: "/indices-list", method: .get).body) == "[\"sensorium-clip-base\"]"
-            #expect(isRight1)
+            let isNamed = String(buffer: try await client.execute(uri: "/indices-list", method: .get).body) == "[\"sensorium-clip-base\"]"
+            #expect(isNamed)
         }
         let empty = try await ServiceFixture(pictures: 0)
         try await empty.test { client in
-            let isRight2 = String(buffer: try await client.execute(uri: "/indices-list", method: .get).body) == "[]"
-            #expect(isRight2)
+            let isEmpty = String(buffer: try await client.execute(uri: "/indices-list", method: .get).body) == "[]"
+            #expect(isEmpty)
         }
     }
 
@@ -56,14 +56,14 @@ import Testing
             let vector = try fixture.vector("picture-2.jpg")
             let same = try await list(client, "/knn-service", query("embedding_input: \(vector)"))
             #expect(same.map { $0["id"] as? Int } == hits.map { $0["id"] as? Int })
-            let isRight3 = try await list(client, "/knn-service", query("text: \"a red bicycle\"")).count == 4
-            #expect(isRight3)
+            let hasFour = try await list(client, "/knn-service", query("text: \"a red bicycle\"")).count == 4
+            #expect(hasFour)
             let ids = hits.compactMap { $0["id"] as? Int }
             let metadata = try await list(client, "/metadata", "{\"ids\": \(ids + [123_456]), \"indice_name\": \"sensorium-clip-base\"}")
             #expect(metadata.map { $0["id"] as? Int } == ids)
             #expect((metadata[0]["metadata"] as? [String: Any])?["image_path"] as? String == hits[0]["image_path"] as? String)
-            let isRight4 = try await list(client, "/metadata", "{\"ids\": [], \"indice_name\": \"sensorium-clip-base\"}").isEmpty
-            #expect(isRight4)
+            let hasNone = try await list(client, "/metadata", "{\"ids\": [], \"indice_name\": \"sensorium-clip-base\"}").isEmpty
+            #expect(hasNone)
         }
     }
 

@@ -20,10 +20,10 @@ import Testing
             let filtered = try await client.json("/api/search?where=name%20%3D%20%22picture-2.jpg%22")
             #expect(paths(filtered) == ["picture-2.jpg"])
             let folder = fixture.pictures.display.addingPercentEncoding(withAllowedCharacters: .alphanumerics)!
-            let isRight1 = paths(try await client.json("/api/search?in=\(folder)&limit=100")).count == 6
-            #expect(isRight1)
-            let isRight2 = paths(try await client.json("/api/search?in=%2Fnowhere")).isEmpty
-            #expect(isRight2)
+            let hasAll = paths(try await client.json("/api/search?in=\(folder)&limit=100")).count == 6
+            #expect(hasAll)
+            let hasNone = paths(try await client.json("/api/search?in=%2Fnowhere")).isEmpty
+            #expect(hasNone)
             _ = try await client.json("/api/search?color=%23c02020&min_score=0.2")
             let weighted = try await client.json("/api/search?q=2%3A%20picture%20-%20number")
             #expect(weighted["words_as_text_because"] == nil)
@@ -118,8 +118,8 @@ import Testing
             #expect(info["title"] as? String == "picture number 0" && info["width"] as? Int == 64 && info["id"] as? Int == id)
             let status = try await client.json("/api/library")
             #expect(status["pictures"] as? Int == 6 && (status["indexes"] as? [[String: Any]])?.first?["active"] as? Bool == true)
-            let isRight3 = (try await client.json("/api/library/problems")["problems"] as? [Any])?.isEmpty == true
-            #expect(isRight3)
+            let hasNoProblem = (try await client.json("/api/library/problems")["problems"] as? [Any])?.isEmpty == true
+            #expect(hasNoProblem)
             let models = try #require(try await client.json("/api/models")["models"] as? [[String: Any]])
             #expect(models.contains { $0["name"] as? String == "sensorium-clip-base" && $0["offered"] as? Bool == true })
             try await client.refuses("/api/pictures/none", status: 404, code: "unknown_id")
@@ -167,16 +167,16 @@ import Testing
             let end = try await client.json("/api/jobs/\(id)")
             #expect(end["outcome"] as? String == "done" && end["problem_count"] as? Int == 1)
             #expect((end["progress"] as? [String: Any])?["embedded"] as? Int == 5)
-            let isRight4 = (try await client.json("/api/jobs")["jobs"] as? [Any])?.count == 1
-            #expect(isRight4)
+            let hasOneJob = (try await client.json("/api/jobs")["jobs"] as? [Any])?.count == 1
+            #expect(hasOneJob)
             try await client.refuses("/api/jobs/99/events", status: 404, code: "unknown_job")
             // A later one needs no folders, and one that has ended can't be cancelled any more.
             let second = try await client.post("/api/jobs", "", status: 202)
             _ = try await client.execute(uri: "/api/jobs/\(second["id"] as! Int)/events", method: .get)
             let cancelled = try await client.json("/api/jobs/\(second["id"] as! Int)", method: .delete, status: 202)
             #expect(cancelled["outcome"] as? String == "done")
-            let isRight5 = try await fixture.ids(client).count == 5
-            #expect(isRight5)
+            let hasFive = try await fixture.ids(client).count == 5
+            #expect(hasFive)
         }
     }
 
@@ -210,12 +210,12 @@ import Testing
         let fixture = try await ServiceFixture()
         try await fixture.test { client in
             let id = try #require(try await fixture.ids(client)["picture-5.jpg"])
-            let isRight6 = try await client.json("/api/pictures/\(id)", method: .delete)["pictures"] as? Int == 1
-            #expect(isRight6)
+            let isRemoved = try await client.json("/api/pictures/\(id)", method: .delete)["pictures"] as? Int == 1
+            #expect(isRemoved)
             try await client.refuses("/api/pictures/\(id)/file", status: 404, code: "unknown_picture")
             try await client.refuses("/api/pictures/\(id)", method: .delete, status: 404, code: "unknown_picture")
-            let isRight7 = paths(try await client.json("/api/search?q=picture&limit=100")).count == 5
-            #expect(isRight7)
+            let leavesFive = paths(try await client.json("/api/search?q=picture&limit=100")).count == 5
+            #expect(leavesFive)
         }
         #expect(FileManager.default.fileExists(atPath: fixture.pictures.appending("picture-5.jpg").display))
     }

@@ -21,14 +21,15 @@ import Testing
         try await fixture.test { client in
             let names = try #require(try await client.json("/v1/models")["data"] as? [[String: Any]]).map { $0["id"] as? String }
             #expect(Set(names) == [Self.clip, Self.chat])
-            let isRight1 = try await client.json("/v1/models/\(Self.chat)")["object"] as? String == "model"
-            #expect(isRight1)
+            let isAModel = try await client.json("/v1/models/\(Self.chat)")["object"] as? String == "model"
+            #expect(isAModel)
             try await client.refuses("/v1/models/none", status: 404, code: "model_not_found")
         }
         try await fixture.test(fixture.settings { ($0.models, $0.languageModel) = ([Self.clip], nil) }) { client in
-            let isRight2 = (try await client.json("/v1/models")["data"] as? [Any])?.count == 1
-            #expect(isRight2)
-            try await client.refuses("/v1/chat/completions", method: .post, body: "{\"model\": \"\(Self.chat)\"}", status: 404, code: "model_not_found")
+            let isAlone = (try await client.json("/v1/models")["data"] as? [Any])?.count == 1
+            #expect(isAlone)
+            try await client.refuses(
+                "/v1/chat/completions", method: .post, body: "{\"model\": \"\(Self.chat)\"}", status: 404, code: "model_not_found")
         }
     }
 
@@ -95,7 +96,9 @@ import Testing
                 try await client.refuses("/v1/embeddings", method: .post, body: body, status: status, code: code)
             }
             let many = "[" + [String](repeating: "\"a\"", count: 257).joined(separator: ",") + "]"
-            try await client.refuses("/v1/embeddings", method: .post, body: "{\"model\": \"\(Self.clip)\", \"input\": \(many)}", status: 400, code: "invalid_value")
+            try await client.refuses(
+                "/v1/embeddings", method: .post, body: "{\"model\": \"\(Self.clip)\", \"input\": \(many)}", status: 400,
+                code: "invalid_value")
         }
     }
 
@@ -114,7 +117,8 @@ import Testing
                 "{\"model\": \"\(Self.clip)\", \"query\": {\"image\": \"\(file)\"}, \"documents\": [\"a\", {\"image\": \"\(file)\"}]}"
             let second = try #require(try await client.post("/v1/rerank", picture)["results"] as? [[String: Any]])
             #expect(second[0]["index"] as? Int == 1 && second[0]["document"] == nil)
-            try await client.refuses("/v1/rerank", method: .post, body: "{\"model\": \"\(Self.clip)\", \"query\": \"a\"}", status: 400, code: "invalid_value")
+            try await client.refuses(
+                "/v1/rerank", method: .post, body: "{\"model\": \"\(Self.clip)\", \"query\": \"a\"}", status: 400, code: "invalid_value")
         }
     }
 
@@ -163,7 +167,8 @@ import Testing
                 ("\"logprobs\": true", "invalid_value"), ("\"frequency_penalty\": 1", "invalid_value"),
                 ("\"response_format\": {\"type\": \"json_object\"}", "invalid_value"), ("\"stream\": \"yes\"", "invalid_value"),
             ] {
-                try await client.refuses("/v1/chat/completions", method: .post, body: "{\(Self.question), \(extra)}", status: 400, code: code)
+                try await client.refuses(
+                    "/v1/chat/completions", method: .post, body: "{\(Self.question), \(extra)}", status: 400, code: code)
             }
             for (messages, code) in [
                 ("[{\"role\": \"user\", \"content\": \(picture)}]", "no_vision_model"), ("[]", "invalid_value"),

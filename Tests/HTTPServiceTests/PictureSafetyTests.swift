@@ -39,8 +39,8 @@ import Testing
             for what in ["file", "thumbnail"] {
                 let out = try #require(ids["out.jpg"]), own = try #require(ids["in.jpg"])
                 try await client.refuses("/api/pictures/\(out)/\(what)", status: 410, code: "unreadable_picture")
-                let isRight1 = try await client.execute(uri: "/api/pictures/\(own)/\(what)", method: .get).status == .ok
-                #expect(isRight1)
+                let isGiven = try await client.execute(uri: "/api/pictures/\(own)/\(what)", method: .get).status == .ok
+                #expect(isGiven)
             }
             let out = try #require(ids["out.jpg"])
             try await client.refuses("/api/pictures/\(out)/similar?region=0,0,1,1", status: 410, code: "unreadable_picture")

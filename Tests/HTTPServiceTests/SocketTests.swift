@@ -39,12 +39,12 @@ import Testing
         let fixture = try await ServiceFixture(pictures: 0)
         try await fixture.serve(fixture.settings { $0.names = ["photos.example"] }) { port in
             for host in ["evil.example", "evil.example:\(port)", "127.0.0.1.evil.example", "localhost.evil.example"] {
-                let isRight1 = status(try await RawConnection.answer(port, request("GET /health", host: host))) == 421
-                #expect(isRight1, "\(host)")
+                let isRefused = status(try await RawConnection.answer(port, request("GET /health", host: host))) == 421
+                #expect(isRefused, "\(host)")
             }
             for host in ["localhost:\(port)", "127.0.0.1:\(port)", "[::1]:\(port)", "Photos.example", "192.168.1.7"] {
-                let isRight2 = status(try await RawConnection.answer(port, request("GET /health", host: host))) == 200
-                #expect(isRight2, "\(host)")
+                let isTaken = status(try await RawConnection.answer(port, request("GET /health", host: host))) == 200
+                #expect(isTaken, "\(host)")
             }
         }
     }
@@ -68,8 +68,8 @@ import Testing
                 return connection.receive()
             }
             #expect(chunked.isEmpty || status(chunked) == 413)
-            let isRight3 = status(try await RawConnection.answer(port, request("GET /health"))) == 200
-            #expect(isRight3)
+            let stillAnswers = status(try await RawConnection.answer(port, request("GET /health"))) == 200
+            #expect(stillAnswers)
         }
     }
 
@@ -114,8 +114,8 @@ import Testing
                 }
                 #expect(answer.isEmpty || (400..<500).contains(status(answer)), "\(garbage): \(answer.prefix(100))")
             }
-            let isRight4 = status(try await RawConnection.answer(port, request("GET /health"))) == 200
-            #expect(isRight4)
+            let stillAnswers = status(try await RawConnection.answer(port, request("GET /health"))) == 200
+            #expect(stillAnswers)
         }
     }
 
@@ -176,8 +176,8 @@ import Testing
         waiting[1].cancel()
         gate.signal()
         try await first.value
-        let isRight5 = try await waiting[0].value == 0
-        #expect(isRight5)
+        let hasRun = try await waiting[0].value == 0
+        #expect(hasRun)
         await #expect(throws: CancellationError.self) { try await waiting[1].value }
     }
 
@@ -195,7 +195,7 @@ import Testing
             }
             return follower
         }
-        let isRight6 = status(try await follower.value) == 200
-        #expect(isRight6)
+        let wasFollowed = status(try await follower.value) == 200
+        #expect(wasFollowed)
     }
 }
