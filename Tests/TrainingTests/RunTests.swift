@@ -108,6 +108,19 @@ private final class Regression: TrainingTask {
         #expect(losses.last! < losses.first!)
     }
 
+    @Test func productsAreOfThePlansPrecision() throws {
+        func losses(_ precision: ProductPrecision) throws -> [Float] {
+            var plan = plan(20), losses: [Float] = []
+            plan.precision = precision
+            var trainer = try Trainer(store(), Optimizer(.adamW()), plan)
+            try trainer.run(Regression(), events: { if case let .step(record) = $0 { losses.append(record.loss) } })
+            return losses
+        }
+        let exact = try losses(.f32), rounded = try losses(.bf16)
+        #expect(exact != rounded)
+        for (a, b) in zip(exact, rounded) { #expect(abs(a - b) < 2e-2 * max(1, a)) }
+    }
+
     @Test func aLossThatIsNotANumberKeepsTheLastCheckpoint() throws {
         let place = try folder()
         defer { try? FileManager.default.removeItem(at: place) }

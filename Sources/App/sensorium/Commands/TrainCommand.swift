@@ -26,6 +26,9 @@ struct TrainCommand: ParsableCommand {
             Checkpoints are then folders as Hugging Face's PEFT has them: `--model` takes them wherever it takes a model, and \
             `sensorium models merge` makes an ordinary model. The task `linear-probe` trains a linear classifier over a frozen encoder.
 
+            With `precision: bf16` layers multiply numbers rounded to bf16, and parameters, sums and optimisers stay in f32: less \
+            memory, and faster where the processor has instructions for it (AVX512-BF16).
+
             Paths in a recipe are resolved beside it. `--set field=value` changes a field: `--set optimizer.rate=1e-4`.
 
             EXAMPLES
