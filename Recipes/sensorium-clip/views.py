@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Other views of photographs, for features that are stored once: mirrored, and random crops of them.
+"""Random crops of photographs, for features that are stored once.
 
     python3 views.py FOLDER --list train.en.jsonl --out data/views      needs pillow
 
-writes OUT/flip/NAME, OUT/crop1/NAME and OUT/crop2/NAME (JPEG) and beside them OUT/flip.txt, OUT/crop1.txt, OUT/crop2.txt: the files in the
-order of the list's lines, for `sensorium embed --stdin images`. A crop keeps half to all of the area and is mirrored half of the time; what
-it is follows from the file's name.
+writes OUT/crop1/NAME (JPEG) and OUT/crop1.txt, the files in the order of the list's lines, for `sensorium embed --stdin images`. A crop
+keeps half to all of the area and is mirrored half of the time; what it is follows from the file's name.
 """
 import argparse
 import json
@@ -29,11 +28,7 @@ def crop(picture, generator):
     return ImageOps.mirror(picture) if generator.random() < 0.5 else picture
 
 
-VIEWS = {
-    "flip": lambda picture, _: ImageOps.mirror(picture),
-    "crop1": crop,
-    "crop2": crop,
-}
+VIEWS = {"crop1": crop}
 
 
 def main():
