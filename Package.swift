@@ -109,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
         .executableTarget(
-            name: "bench-training-data", dependencies: ["TrainingData", "Tensors"], path: "Benchmarks/TrainingData", swiftSettings: swiftFlags),
+            name: "bench-training-data", dependencies: ["TrainingData", "Tensors"], path: "Benchmarks/TrainingData",
+            swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
 

@@ -47,7 +47,8 @@ public struct FeatureSet: Sendable {
         }
         guard !captions.isEmpty else { throw TrainingError.data("\(file): no line of it has a caption and is kept") }
         guard !paths.isEmpty, teachers.count <= 1 || teachers.count == paths.count else {
-            throw TrainingError.data("\(file): \(paths.count) files of features and \(teachers.count) of a teacher; none, one, or one each is expected")
+            throw TrainingError.data(
+                "\(file): \(paths.count) files of features and \(teachers.count) of a teacher; none, one, or one each is expected")
         }
         self.captions = captions
         self.weight = weight
