@@ -34,7 +34,8 @@ demo: ## set up, build, index a real collection and search it
 test: setup ## set up, build and run every test
 	swift test list -c release --scratch-path $(TEST_BUILD) > /dev/null
 	@for name in $(WEIGHTS); do $(TEST_BUILD)/release/sensorium models pull $$name || exit 1; done
-	swift test -c release --scratch-path $(TEST_BUILD) --skip-build
+	@{ swift test -c release --scratch-path $(TEST_BUILD) --skip-build; echo $$? > $(TEST_BUILD)/status; } 2>&1 | tee $(TEST_BUILD)/log
+	@status=$$(cat $(TEST_BUILD)/status); test $$status = 0 || { printf '\nWhat failed:\n'; grep -A 3 '^✘' $(TEST_BUILD)/log | tail -n 200; exit $$status; }
 
 bench: build ## measure against the peers (ONLY=encoder,text runs some; MILLION=1 adds the search among a million vectors)
 	@for name in $(BENCH_WEIGHTS); do $(SENSORIUM) models pull $$name || echo "bench: $$name could not be fetched" >&2; done

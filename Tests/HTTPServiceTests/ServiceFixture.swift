@@ -78,6 +78,8 @@ final class ServiceFixture: Sendable {
         var settings = ServiceSettings(library: folder.appending("library"), keys: folder.appending("keys"))
         settings.port = 0
         settings.limits.requestsPerSecond = 0
+        // Beside other tests an answer may have to wait for a thread for long: only tests of a limit of time set one that is met.
+        (settings.limits.bodySeconds, settings.limits.idleSeconds, settings.limits.shutdownSeconds) = (3_600, 3_600, 3_600)
         change(&settings)
         return settings
     }

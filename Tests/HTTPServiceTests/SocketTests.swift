@@ -73,14 +73,35 @@ import Testing
         }
     }
 
-    @Test func slowBodiesAndSlowHeadersAreCutOff() async throws {
+    /// Whoever isn't let in can't keep the service reading either.
+    @Test func bodiesThatNobodyReadsEndTheConnection() async throws {
         let fixture = try await ServiceFixture(pictures: 0)
-        try await fixture.serve(fixture.settings { ($0.limits.bodySeconds, $0.limits.idleSeconds) = (0.2, 0.4) }) { port in
+        try await fixture.serve { port in
+            let sent = try await RawConnection.run(port) { connection in
+                connection.send("POST /api/nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+                let piece = Array("400\r\n".utf8) + [UInt8](repeating: 65, count: 1_024) + [13, 10]
+                var count = 0
+                while connection.send(piece) { count += 1 }
+                return count
+            }
+            #expect(sent > 0)
+        }
+    }
+
+    @Test func slowBodiesAreCutOff() async throws {
+        let fixture = try await ServiceFixture(pictures: 0)
+        try await fixture.serve(fixture.settings { $0.limits.bodySeconds = 0.2 }) { port in
             let body = try await RawConnection.run(port) { connection in
                 connection.send("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
                 return connection.receive()
             }
             #expect(status(body) == 408 && body.contains("body_too_slow"))
+        }
+    }
+
+    @Test func slowHeadersAreCutOff() async throws {
+        let fixture = try await ServiceFixture(pictures: 0)
+        try await fixture.serve(fixture.settings { $0.limits.idleSeconds = 0.2 }) { port in
             let header = try await RawConnection.run(port) { connection in
                 connection.send("GET /health HTTP/1.1\r\nHost: loc")
                 return connection.receive()
@@ -187,12 +208,18 @@ import Testing
         let follower = try await fixture.serve(fixture.settings { $0.indexFolders = [fixture.pictures] }) { port in
             let started = try await RawConnection.answer(port, request("POST /api/jobs", ["Content-Length: 0"]))
             #expect(status(started) == 202, "\(started)")
-            let follower = Task { try await RawConnection.answer(port, request("GET /api/jobs/1/events")) }
-            // It follows once the first event is there.
-            _ = try await RawConnection.run(port) { connection in
-                connection.send(request("GET /api/jobs/1/events"))
-                return connection.receive { $0.contains("data: ") }
+            let (firstEvent, told) = AsyncStream<Void>.makeStream()
+            let follower = Task {
+                defer { told.finish() }
+                return try await RawConnection.run(port) { connection in
+                    connection.send(request("GET /api/jobs/1/events"))
+                    return connection.receive {
+                        if $0.contains("data: ") { told.finish() }
+                        return false
+                    }
+                }
             }
+            for await _ in firstEvent {}
             return follower
         }
         let wasFollowed = status(try await follower.value) == 200

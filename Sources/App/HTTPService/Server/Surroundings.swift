@@ -26,21 +26,27 @@ struct Surroundings: RouterMiddleware {
         } catch is CancellationError {
             response = Self.response(to: APIError(.serviceUnavailable, "cancelled", "the service is shutting down"), context)
         } catch {
-            response = Self.response(to: error, context)
+            response = Self.response(to: error, context, leavesBody: Self.mayHaveMuchLeft(request))
         }
         decorate(&response, request, context)
         report(request, response, context, seconds: (ContinuousClock.now - start) / .seconds(1))
         return response
     }
 
-    static func response(to error: any Error, _ context: ServiceContext) -> Response {
+    /// A body that nobody has read would be taken in to its end, however long that takes, before the next request of the connection.
+    private static func mayHaveMuchLeft(_ request: Request) -> Bool {
+        request.headers[.transferEncoding] != nil || (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 64 << 10
+    }
+
+    /// - Parameter leavesBody: Whether much of the request may not have been read; the connection then ends with the answer.
+    static func response(to error: any Error, _ context: ServiceContext, leavesBody: Bool = false) -> Response {
         let known = APIError(error)
         if known == nil { context.logger.error("unforeseen: \(String(reflecting: error))") }
         // What nobody foresaw is told to the log alone: it may name what is nobody's business.
         let error = known ?? APIError(.internalServerError, "internal", "something went wrong here; the log says what")
         var response = Response.json(error.json.text, status: error.status)
         for header in error.headers { response.headers[header.name] = header.value }
-        if error.endsConnection {
+        if error.endsConnection || leavesBody {
             response.headers[.connection] = "close"
             let (body, channel) = (response.body, context.channel)
             response.body = ResponseBody(contentLength: body.contentLength) { writer in
