@@ -179,4 +179,33 @@ import Testing
         plain.scale_rows(&b, rows, width, 0.5, bias, bias)
         check(a, b, tolerance: 1e-6, "scaled rows and columns")
     }
+
+    @Test(arguments: levels + ["scalar"]) func finishedRows(level: String) {
+        let f = sn_kernels_named(level)!.pointee, plain = sn_kernels_named("scalar")!.pointee
+        let rows = 5, width = 2 * Int(f.nr), c = values(rows * width, seed: 1)
+        for columns in [1, width / 2, width - 1, width] {
+            let bias = values(columns, seed: 2), scale = values(columns, seed: 3), residual = values(rows * (columns + 1), seed: 4)
+            for (withBias, withScale, withResidual) in [
+                (false, false, false), (true, false, true), (false, true, false), (true, true, true),
+            ] {
+                var found = [Float](repeating: 7, count: rows * (columns + 3)), expected = found
+                for (table, write) in [(f, true), (plain, false)] {
+                    bias.withUnsafeBufferPointer { bias in
+                        scale.withUnsafeBufferPointer { scale in
+                            residual.withUnsafeBufferPointer { residual in
+                                func finish(_ y: UnsafeMutablePointer<Float>) {
+                                    table.finish_rows(
+                                        c, rows, width, columns, 0.5, withBias ? bias.baseAddress : nil,
+                                        withScale ? scale.baseAddress : nil,
+                                        withResidual ? residual.baseAddress : nil, columns + 1, y, columns + 3)
+                                }
+                                if write { finish(&found) } else { finish(&expected) }
+                            }
+                        }
+                    }
+                }
+                check(found, expected, tolerance: 1e-6, "finished rows of \(columns)")
+            }
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Testing
 
 @testable import Tensors
@@ -66,6 +67,45 @@ import Testing
                     let found = try matrix.sliced(range).apply(x)
                     let worst = zip(found.floats(), expected.floats()).map { abs($0 - $1) }.max() ?? 0
                     #expect(worst < 1e-3, "\(type), \(m) x \(range) x \(k)")
+                }
+            }
+        }
+    }
+
+    /// Matrices of a file that have met enough rows are packed; the products stay the same.
+    @Test func packedMatrices() throws {
+        var generator = RandomGenerator(seed: 13)
+        for (k, first, second) in [(1, 1, 2), (37, 60, 43), (300, 32, 64), (1024, 33, 7), (1700, 5, 40)] {
+            let values = Tensor.randomNormal([first + second, k], using: &generator)
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent("sensorium-packed-\(UUID().uuidString)")
+            defer { try? FileManager.default.removeItem(at: file) }
+            try values.floats().withUnsafeBytes { Data($0) }.write(to: file)
+            let storage = try Storage.mapping(path: file.path)
+            let parts = [
+                try StoredRows(storage, byteOffset: 0, format: .f32, rows: first, columns: k),
+                try StoredRows(storage, byteOffset: first * k * 4, format: .f32, rows: second, columns: k),
+            ]
+            let matrix = WeightMatrix(parts), n = first + second
+            let bias = Tensor.randomNormal([n], using: &generator), scale = Tensor.randomNormal([n], using: &generator)
+            let packing = try #require(PackedWeights(parts))
+            for _ in 0..<2 {
+                #expect(packing.panels(meeting: PackedWeights.worthwhile / 2) == nil)
+                _ = try matrix.apply(Tensor.randomNormal([PackedWeights.worthwhile / 2, k], using: &generator))
+            }
+            #expect(Tensor.readingWeightsInPlace { packing.panels(meeting: 100) } == nil)
+            // Single rows are bound by memory: they don't make the copy.
+            #expect(packing.panels(meeting: 1) == nil && packing.panels(meeting: 100) != nil && packing.panels(meeting: 1) != nil)
+            for m in [197, 1, 5, 12, 13, 46, 400] {
+                let x = Tensor.randomNormal([m, k], using: &generator), residual = Tensor.randomNormal([m, n], using: &generator)
+                func all() throws -> [Tensor] {
+                    [
+                        try matrix.apply(x), try matrix.apply(x, bias: bias, residual: residual), try matrix.apply(x, activation: .relu),
+                        try matrix.apply(x, bias: bias, scale: scale, activation: .gelu, residual: residual),
+                    ]
+                }
+                for (found, expected) in zip(try all(), try Tensor.readingWeightsInPlace { try all() }) {
+                    let worst = zip(found.floats(), expected.floats()).map { abs($0 - $1) }.max() ?? 0
+                    #expect(worst < 1e-3, "\(m) x \(n) x \(k)")
                 }
             }
         }

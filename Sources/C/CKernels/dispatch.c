@@ -9,6 +9,8 @@
     void gemm_dots_##LEVEL(int32_t, int32_t, intptr_t, const float *, intptr_t, const float *, intptr_t, float *, intptr_t);    \
     void transpose_##LEVEL(const float *, intptr_t, intptr_t, intptr_t, const float *, intptr_t, float *, intptr_t);            \
     void scale_rows_##LEVEL(float *, intptr_t, intptr_t, float, const float *, const float *);                                  \
+    void finish_rows_##LEVEL(const float *, intptr_t, intptr_t, intptr_t, float, const float *, const float *, const float *,   \
+                             intptr_t, float *, intptr_t);                                                                      \
     void unary_##LEVEL(sn_unary, const float *, float *, intptr_t);                                                             \
     void binary_##LEVEL(sn_binary, const float *, intptr_t, const float *, intptr_t, float *, intptr_t);                        \
     float sum_##LEVEL(const float *, intptr_t);                                                                                 \
@@ -25,7 +27,7 @@
     void to_bfloat_##LEVEL(const float *, uint16_t *, intptr_t);                                                                \
     void depthwise_row_##LEVEL(const float *const *, intptr_t, intptr_t, intptr_t, const float *, float, float *, intptr_t);
 #define TABLE(LEVEL, MR, VW, NR, DOTS)                                                                                                    \
-    {#LEVEL, MR, VW, NR, DOTS, gemm_tile_##LEVEL, gemm_dots_##LEVEL, transpose_##LEVEL, scale_rows_##LEVEL, unary_##LEVEL, binary_##LEVEL, sum_##LEVEL, max_##LEVEL, dot_##LEVEL,                   \
+    {#LEVEL, MR, VW, NR, DOTS, gemm_tile_##LEVEL, gemm_dots_##LEVEL, transpose_##LEVEL, scale_rows_##LEVEL, finish_rows_##LEVEL, unary_##LEVEL, binary_##LEVEL, sum_##LEVEL, max_##LEVEL, dot_##LEVEL,                   \
      softmax_exp_##LEVEL, softmax_columns_##LEVEL, scale_columns_##LEVEL, layer_norm_##LEVEL, rms_norm_##LEVEL, from_half_##LEVEL, to_half_##LEVEL, from_bfloat_##LEVEL, to_bfloat_##LEVEL, depthwise_row_##LEVEL}
 
 DECLARE(scalar)

@@ -14,7 +14,7 @@ public final class Storage: @unchecked Sendable {
     /// Memory-mapped storage must not be written to.
     public let isReadOnly: Bool
     /// Whether the bytes are pages of a file, which the system can read again.
-    private let isFile: Bool
+    let isFile: Bool
 
     /// Uninitialised bytes, 64-byte aligned, from the pool.
     public init(byteCount: Int) {

@@ -1,11 +1,13 @@
 import CKernels
 
 /// The weights of a linear layer, `[out, in]`: the rows of one or several stored matrices, read where they lie. A matrix of a
-/// memory-mapped checkpoint stays in its file, shared with other processes.
+/// memory-mapped checkpoint stays in its file, shared with other processes, until it has met so many inputs that a packed copy in its
+/// place is worth it (`PackedWeights`).
 public struct WeightMatrix: Sendable {
     public let rows: Int
     public let columns: Int
     package let parts: [StoredRows]
+    private let packed: PackedWeights?
 
     /// - Precondition: `matrix` is `[out, in]`.
     public init(_ matrix: Tensor) { self.init([StoredRows(matrix)]) }
@@ -15,6 +17,7 @@ public struct WeightMatrix: Sendable {
         precondition(!parts.isEmpty && parts.allSatisfy { $0.columns == parts[0].columns }, "parts of one width")
         (self.parts, columns) = (parts, parts[0].columns)
         rows = parts.reduce(0) { $0 + $1.rows }
+        packed = PackedWeights(parts)
     }
 
     /// Some of the rows, where they lie.
@@ -54,13 +57,19 @@ public struct WeightMatrix: Sendable {
         let source = x.asType(.f32).contiguous(), m = columns == 0 ? 0 : source.count / columns
         let biasValues = bias?.asType(.f32).contiguous(), scales = scale?.asType(.f32).contiguous()
         let added = residual?.asType(.f32).contiguous()
+        let panels = packed?.panels(meeting: m)
         return Tensor.makeFloats(shape) { out in
             var epilogue = sn_epilogue(alpha: 1, bias: nil, scale: nil, activation: -1, residual: nil, residual_stride: rows)
             if let biasValues { epilogue.bias = UnsafePointer(biasValues.floatPointer) }
             if let scales { epilogue.scale = UnsafePointer(scales.floatPointer) }
             if let activation { epilogue.activation = Int32(bitPattern: activation.kernel.rawValue) }
             if let added { epilogue.residual = UnsafePointer(added.floatPointer) }
-            withExtendedLifetime((biasValues, scales, added, source, parts)) {
+            withExtendedLifetime((biasValues, scales, added, source, parts, panels)) {
+                if let panels {
+                    let values = UnsafePointer(panels.pointer.assumingMemoryBound(to: Float.self))
+                    sn_linear_packed(m, source.floatPointer, columns, values, rows, columns, out, rows, &epilogue)
+                    return
+                }
                 withUnsafeTemporaryAllocation(of: sn_weights.self, capacity: parts.count) { list in
                     for (place, part) in parts.enumerated() { list.initializeElement(at: place, to: part.weights) }
                     sn_linear(m, source.floatPointer, columns, list.baseAddress!, parts.count, out, rows, &epilogue)

@@ -137,6 +137,13 @@ public struct Trainer {
     public mutating func run(
         _ task: any TrainingTask, isCancelled: () -> Bool = { false }, events: (TrainingEvent) throws -> Void = { _ in }
     ) throws {
+        // The same bits after a restart: nothing may depend on how often weights were used before.
+        try Tensor.readingWeightsInPlace { try steps(task, isCancelled, events) }
+    }
+
+    private mutating func steps(
+        _ task: any TrainingTask, _ isCancelled: () -> Bool, _ events: (TrainingEvent) throws -> Void
+    ) throws {
         try resume(task)
         try events(.began(step: step, of: plan.schedule.total, parameters: store.count))
         while step < plan.schedule.total {

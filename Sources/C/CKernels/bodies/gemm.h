@@ -139,3 +139,21 @@ void NAME(scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, co
         for (intptr_t j = 0; j < columns; j += VW) v_store(c + j, v_fma(v_load(c + j), factor, term));
     }
 }
+
+// y[i][...] = (alpha * c[i][...] + bias) * scale + residual[i][...] for `rows` rows of `columns` elements, c's rows `width` apart.
+void NAME(finish_rows)(const float *c, intptr_t rows, intptr_t width, intptr_t columns, float alpha, const float *bias, const float *scale,
+                       const float *residual, intptr_t residual_row, float *y, intptr_t y_row) {
+    for (intptr_t j = 0; j < columns; j += VW) {
+        intptr_t some = columns - j < VW ? columns - j : VW;
+        vf factor = v_set1(alpha), term = v_set1(0.0f);
+        if (scale) factor = v_mul(factor, some == VW ? v_load(scale + j) : v_load_first(scale + j, some));
+        if (bias) term = some == VW ? v_load(bias + j) : v_load_first(bias + j, some);
+        if (bias && scale) term = v_mul(term, some == VW ? v_load(scale + j) : v_load_first(scale + j, some));
+        for (intptr_t i = 0; i < rows; i++) {
+            vf line = v_fma(v_load(c + i * width + j), factor, term);
+            const float *more = residual ? residual + i * residual_row + j : NULL;
+            if (some == VW) v_store(y + i * y_row + j, more ? v_add(line, v_load(more)) : line);
+            else v_store_first(y + i * y_row + j, more ? v_add(line, v_load_first(more, some)) : line, some);
+        }
+    }
+}

@@ -58,6 +58,9 @@ typedef struct {
                       float *to, intptr_t to_row);
     // c[i][...] = (alpha * c[i][...] + bias[i]) * scale[i] over rows of `columns` elements, a multiple of vw
     void (*scale_rows)(float *c, intptr_t rows, intptr_t columns, float alpha, const float *_Nullable bias, const float *_Nullable scale);
+    // y[i][j] = (alpha * c[i][j] + bias[j]) * scale[j] + residual[i][j]; c's rows, a multiple of vw, lie `width` apart
+    void (*finish_rows)(const float *c, intptr_t rows, intptr_t width, intptr_t columns, float alpha, const float *_Nullable bias,
+                        const float *_Nullable scale, const float *_Nullable residual, intptr_t residual_row, float *y, intptr_t y_row);
     void (*unary)(sn_unary operation, const float *x, float *y, intptr_t n);
     // a and b advance by 0 (one value for all) or 1
     void (*binary)(sn_binary operation, const float *a, intptr_t a_step, const float *b, intptr_t b_step, float *y, intptr_t n);
@@ -133,6 +136,13 @@ typedef struct {
 // y_row in floats. Uses all threads.
 void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *parts, intptr_t count, float *y, intptr_t y_row,
                const sn_epilogue *_Nullable epilogue);
+// Floats that sn_pack_weights writes.
+intptr_t sn_packed_weights_size(const sn_weights *parts, intptr_t count);
+// The rows of `count` F32 matrices of equal k, one after another, as panels for sn_linear_packed at the chosen level.
+void sn_pack_weights(const sn_weights *parts, intptr_t count, float *packed);
+// y[m][n] = epilogue(x[m][k] W^T) with W[n][k] packed. Uses all threads.
+void sn_linear_packed(intptr_t m, const float *x, intptr_t x_row, const float *packed, intptr_t n, intptr_t k, float *y, intptr_t y_row,
+                      const sn_epilogue *_Nullable epilogue);
 // C = A B, `batch` times over with the given batch strides (in floats); element strides of both operands are free, C is row-major.
 void sn_gemm_batched(intptr_t batch, intptr_t m, intptr_t n, intptr_t k, const float *a, intptr_t a_batch, intptr_t a_row,
                      intptr_t a_step, const float *b, intptr_t b_batch, intptr_t b_k, intptr_t b_n, float *c, intptr_t c_batch,

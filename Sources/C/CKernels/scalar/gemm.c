@@ -35,3 +35,12 @@ void scale_rows_scalar(float *c, intptr_t rows, intptr_t columns, float alpha, c
     for (intptr_t i = 0; i < rows; i++)
         for (intptr_t j = 0; j < columns; j++) c[i * columns + j] = (alpha * c[i * columns + j] + (bias ? bias[i] : 0.0f)) * (scale ? scale[i] : 1.0f);
 }
+
+void finish_rows_scalar(const float *c, intptr_t rows, intptr_t width, intptr_t columns, float alpha, const float *bias, const float *scale,
+                        const float *residual, intptr_t residual_row, float *y, intptr_t y_row) {
+    for (intptr_t i = 0; i < rows; i++)
+        for (intptr_t j = 0; j < columns; j++) {
+            float value = (alpha * c[i * width + j] + (bias ? bias[j] : 0.0f)) * (scale ? scale[j] : 1.0f);
+            y[i * y_row + j] = residual ? value + residual[i * residual_row + j] : value;
+        }
+}
