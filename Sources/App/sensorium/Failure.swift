@@ -52,7 +52,7 @@ struct Failure: Error {
         case .badQuery, .badFilter, .nothingToIndex, .ambiguousIndex: .usage
         case .unknownPicture, .unreadablePicture, .unreachableRoot: .partial
         case .storage, .output: .notWritten
-        case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder, .model: .unusable
+        case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder, .model, .watch: .unusable
         }
     }
 

@@ -30,6 +30,8 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
     case embedder(name: String, reason: String)
     /// The model that a library was indexed with can't be used.
     case model(path: String, reason: String)
+    /// The system can't tell of changes.
+    case watch(reason: String)
 
     public var description: String {
         switch self {
@@ -64,6 +66,7 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
         case .output(let path, let reason): return "\(path) can't be written: \(reason)"
         case .embedder(let name, let reason): return "the model \(name) failed: \(reason)"
         case .model(let path, let reason): return "\(reason) (the library at \(path) is indexed with it; --model chooses another)"
+        case .watch(let reason): return "the system can't tell of changes in folders: \(reason)"
         }
     }
 }

@@ -98,6 +98,7 @@ extension APIError {
         case .storage, .output: self.init(.init(code: 507, reasonPhrase: "Insufficient Storage"), "storage", message)
         case .newerVersion, .damaged: self.init(.serviceUnavailable, "library_unusable", message)
         case .embedder, .model: self.init(.serviceUnavailable, "model_unusable", message)
+        case .watch: self.init(.serviceUnavailable, "unwatched", message)
         }
     }
 

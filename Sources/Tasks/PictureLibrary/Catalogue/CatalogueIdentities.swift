@@ -78,14 +78,17 @@ extension Database {
                 """, arguments: [id]) ?? 0
     }
 
-    func recordRoot(_ path: FilePath, at time: Double) throws {
+    /// - Parameter isPartial: whether the folder is only a part of one that is remembered.
+    func recordRoot(_ path: FilePath, at time: Double, isPartial: Bool) throws {
         guard let status = path.status(), status.st_mode & S_IFMT == S_IFDIR else { return }
-        try execute(
-            sql: """
-                INSERT INTO root (path, device, indexed_at) VALUES (?, ?, ?)
-                ON CONFLICT (path) DO UPDATE SET device = excluded.device, indexed_at = excluded.indexed_at
-                """,
-            arguments: [path.data, FileStamp(status).device, time])
+        if !isPartial {
+            try execute(
+                sql: """
+                    INSERT INTO root (path, device, indexed_at) VALUES (?, ?, ?)
+                    ON CONFLICT (path) DO UPDATE SET device = excluded.device, indexed_at = excluded.indexed_at
+                    """,
+                arguments: [path.data, FileStamp(status).device, time])
+        }
         let range = path.beneath
         try execute(
             sql: "DELETE FROM folder_problem WHERE path = ? OR (path >= ? AND path < ?)", arguments: [path.data, range.from, range.to])

@@ -114,7 +114,7 @@ struct FolderWalk {
         return file
     }
 
-    private static func names(in folder: FilePath) -> Result<[FilePath], FileProblem> {
+    static func names(in folder: FilePath) -> Result<[FilePath], FileProblem> {
         guard let stream = folder.withCString({ opendir($0) }) else {
             let code = errno
             return .failure(FileProblem(code == ENOENT || code == ENOTDIR ? .vanished : .unreadable, systemMessage(code)))

@@ -15,6 +15,8 @@ public struct IndexingOptions: Sendable {
     public var retriesFailed = false
     /// Every file is read again, whatever its time and size say.
     public var rereadsAll = false
+    /// The folders lie inside those that the library is to remember.
+    var isPartial = false
     /// Largest file that is read (bytes).
     public var largestFile = 1 << 30
     /// Bytes of files that wait for a decoder, and which pictures count as large.

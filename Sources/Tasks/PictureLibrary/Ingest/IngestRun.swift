@@ -220,10 +220,10 @@ final class IngestRun: Sendable {
                 }
             }
         }
-        let (gone, time, roots) = (deleted, options.date(), roots)
+        let (gone, time, roots, isPartial) = (deleted, options.date(), roots, options.isPartial)
         let unused = try database.write { database in
             for id in gone { try database.markMissing(id, at: time) }
-            for root in roots { try database.recordRoot(root, at: time) }
+            for root in roots { try database.recordRoot(root, at: time, isPartial: isPartial) }
             for (path, problem) in troubles { try database.recordFolderProblem(path, problem, at: time) }
             return try database.removeUnusedContents()
         }

@@ -18,6 +18,7 @@ enum PictureFileKind {
         "theme", "po", "mo",
     ]
 
+    static func isKnownOther(_ pathExtension: String) -> Bool { others.contains(pathExtension) }
     static func hasPictureExtension(_ name: FilePath) -> Bool { name.pathExtension.map(pictures.contains) ?? false }
 
     /// By extension where it is known, else by the first bytes.
