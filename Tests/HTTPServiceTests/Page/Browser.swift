@@ -46,9 +46,10 @@ final class Browser: Sendable {
     /// Where Chromium is.
     static func program() throws -> String {
         let named = ProcessInfo.processInfo.environment["SENSORIUM_CHROMIUM"]
-        let places = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
+        let places = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map(String.init)
         for name in [named, "chromium", "chromium-browser", "google-chrome"].compactMap({ $0 }) {
-            for path in name.hasPrefix("/") ? [name] : places.map({ $0 + "/" + name }) where access(path, X_OK) == 0 { return path }
+            let paths = name.hasPrefix("/") ? [name] : places.map { $0 + "/" + name }
+            for path in paths where access(path, X_OK) == 0 { return path }
         }
         throw Failure(
             description: "the web page is tested in Chromium, and there is none: run tools/setup.sh --test (or apt-get install chromium); "
@@ -95,7 +96,10 @@ final class Browser: Sendable {
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { words.forEach { free($0) } }
         var child: pid_t = 0
-        let status = posix_spawn(&child, arguments[0], &actions, &attributes, &words, environ)
+        var environment: [UnsafeMutablePointer<CChar>?] =
+            ProcessInfo.processInfo.environment.map { name, value in strdup("\(name)=\(value)") } + [nil]
+        defer { environment.forEach { free($0) } }
+        let status = posix_spawn(&child, arguments[0], &actions, &attributes, &words, &environment)
         for end in [toBrowser[0], fromBrowser[1], read, write] { close(end) }
         guard status == 0 else { throw Failure(description: "\(arguments[0]) doesn't start: \(String(cString: strerror(status)))") }
         return (child, toBrowser[1], fromBrowser[0])

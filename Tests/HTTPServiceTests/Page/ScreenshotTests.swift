@@ -8,20 +8,25 @@ import Testing
 
 /// Pictures of the page for the README, made by tools/screenshots.sh of the demo's library; no test of anything.
 extension PageTests {
-    private static let folder = ProcessInfo.processInfo.environment["SENSORIUM_SCREENSHOTS"]
+    private static let screenshots = ProcessInfo.processInfo.environment["SENSORIUM_SCREENSHOTS"]
 
-    @Test(.enabled(if: folder != nil, "tools/screenshots.sh makes screenshots")) func screenshotsForTheReadme() async throws {
+    @Test(.enabled(if: PageTests.screenshots != nil, "tools/screenshots.sh makes screenshots")) func screenshotsForTheReadme() async throws
+    {
         let environment = ProcessInfo.processInfo.environment
-        let folder = URL(fileURLWithPath: try #require(Self.folder)), library = try #require(environment["SENSORIUM_LIBRARY"])
+        let folder = URL(fileURLWithPath: try #require(Self.screenshots)), library = try #require(environment["SENSORIUM_LIBRARY"])
         var settings = ServiceSettings(library: FilePath(library), keys: FilePath("/nowhere/keys"))
         settings.port = 0
         let logger = Logger(label: "screenshots") { _ in SwiftLogNoOpLogHandler() }
         let service = try PictureService(settings, version: "1", logger: logger, cache: ModelCache())
         let (stop, signal) = AsyncStream<Void>.makeStream()
         let (ports, told) = AsyncStream<Int>.makeStream()
-        let run = Task { try await service.run(stop: stop) { told.yield($0) } }
+        let run = Task {
+            defer { told.finish() }
+            try await service.run(stop: stop) { told.yield($0) }
+        }
         var iterator = ports.makeAsyncIterator()
-        let port = try #require(await iterator.next()), browser = try Browser()
+        guard let port = await iterator.next() else { return try await run.value }
+        let browser = try Browser()
         defer { browser.quit() }
         for shot in Self.shots {
             let page = try await browser.tab(width: shot.width, height: shot.height)
