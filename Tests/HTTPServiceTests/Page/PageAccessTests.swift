@@ -61,6 +61,27 @@ extension PageTests {
             .map((one) => `${one.tagName} ${one.id}: ${one.scrollWidth} > ${one.clientWidth}`)
         """
 
+    /// The checks themselves: each of these mistakes must be found.
+    @Test func mistakesWouldBeFound() async throws {
+        try await PageVisit.make(try await ServiceFixture(pictures: 1)) { visit in
+            try await visit.shows(count: 1)
+            #expect(try await visit.problems() == [])
+            for (mistake, complaint) in [
+                ("document.querySelector('#theme').removeAttribute('aria-label')", "button#theme has no name"),
+                ("document.querySelector('#summary').style.color = '#999'", "contrast"),
+                ("document.querySelector('.tile img').removeAttribute('alt')", "has no alt"),
+                ("document.querySelector('.quick').tabIndex = 0", "stops 2 times"),
+                ("document.querySelector('#language').style.cssText = 'min-height: 0; height: 20px'", "hard to hit"),
+                ("document.querySelector('#words').setAttribute('aria-invalid', 'true')", "nothing says why"),
+                ("document.querySelector('.row').removeAttribute('role')", "no rows"),
+            ] {
+                try await visit.page.evaluate("void (\(mistake))")
+                let found = try await visit.problems()
+                #expect(found.contains { $0.contains(complaint) }, "\(complaint) isn't in \(found)")
+            }
+        }
+    }
+
     @Test func theFocusIsSeenWhereverItGoes() async throws {
         try await PageVisit.make(try await PageVisit.library(), at: "/?t=1%3Abeach") { visit in
             let page = visit.page
