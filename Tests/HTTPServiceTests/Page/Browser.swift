@@ -40,7 +40,9 @@ final class Browser: Sendable {
 
     private let state = Mutex(State())
     private let process: pid_t
-    private let input: Mutex<Int32>
+    /// What is said is one message after the other.
+    private let speaking = Mutex(())
+    private let socket: Int32
     private let profile: URL
 
     /// Where Chromium is.
@@ -65,19 +67,19 @@ final class Browser: Sendable {
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--mute-audio", "--hide-scrollbars",
             "--remote-debugging-pipe", "--lang=en-US", "--user-data-dir=\(profile.path)", "about:blank",
         ])
-        process = started.process
-        input = Mutex(started.input)
-        Thread.detachNewThread { [weak self] in Self.listen(started.output) { self?.take($0) } }
+        (process, socket) = (started.process, started.socket)
+        Thread.detachNewThread { self.listen() }
         let process = process
         DispatchQueue.global().asyncAfter(deadline: .now() + Self.longest) { [weak self] in if self != nil { kill(-process, SIGKILL) } }
     }
 
     /// The browser reads commands from its descriptor 3 and writes answers to 4.
-    private static func start(_ arguments: [String]) throws -> (process: pid_t, input: Int32, output: Int32) {
-        var toBrowser: [Int32] = [0, 0], fromBrowser: [Int32] = [0, 0]
-        guard pipe2(&toBrowser, O_CLOEXEC) == 0, pipe2(&fromBrowser, O_CLOEXEC) == 0 else { throw Failure(description: "no pipe") }
-        // Ends that happen to be 3 or 4 would be overwritten before they are used.
-        let read = fcntl(toBrowser[0], F_DUPFD_CLOEXEC, 10), write = fcntl(fromBrowser[1], F_DUPFD_CLOEXEC, 10)
+    private static func start(_ arguments: [String]) throws -> (process: pid_t, socket: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw Failure(description: "no socket: \(String(cString: strerror(errno)))")
+        }
+        let (own, other) = (ends[0], ends[1])
         var actions = posix_spawn_file_actions_t(), attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawnattr_init(&attributes)
@@ -85,8 +87,8 @@ final class Browser: Sendable {
             posix_spawn_file_actions_destroy(&actions)
             posix_spawnattr_destroy(&attributes)
         }
-        posix_spawn_file_actions_adddup2(&actions, read, 3)
-        posix_spawn_file_actions_adddup2(&actions, write, 4)
+        posix_spawn_file_actions_adddup2(&actions, other, 3)
+        posix_spawn_file_actions_adddup2(&actions, other, 4)
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
@@ -100,30 +102,31 @@ final class Browser: Sendable {
             ProcessInfo.processInfo.environment.map { name, value in strdup("\(name)=\(value)") } + [nil]
         defer { environment.forEach { free($0) } }
         let status = posix_spawn(&child, arguments[0], &actions, &attributes, &words, &environment)
-        for end in [toBrowser[0], fromBrowser[1], read, write] { close(end) }
-        guard status == 0 else { throw Failure(description: "\(arguments[0]) doesn't start: \(String(cString: strerror(status)))") }
-        return (child, toBrowser[1], fromBrowser[0])
+        close(other)
+        guard status == 0 else {
+            close(own)
+            throw Failure(description: "\(arguments[0]) doesn't start: \(String(cString: strerror(status)))")
+        }
+        return (child, own)
     }
+
+    deinit { close(socket) }
 
     /// Ends the browser with all its processes and removes its profile.
     func quit() {
         kill(-process, SIGKILL)
         var status: Int32 = 0
         waitpid(process, &status, 0)
-        input.withLock { input in
-            close(input)
-            input = -1
-        }
         try? FileManager.default.removeItem(at: profile)
     }
 
     // What the browser says
 
     /// Messages end with a zero byte.
-    private static func listen(_ output: Int32, _ take: (Data?) -> Void) {
+    private func listen() {
         var rest = Data(), buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            let count = read(output, &buffer, buffer.count)
+            let count = read(socket, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
             rest.append(contentsOf: buffer[..<count])
@@ -132,7 +135,6 @@ final class Browser: Sendable {
                 rest = Data(rest[(end + 1)...])
             }
         }
-        close(output)
         take(nil)
     }
 
@@ -212,10 +214,10 @@ final class Browser: Sendable {
         var message: [String: JSONValue] = ["id": .number(Double(id)), "method": .string(method), "params": parameters]
         if let session { message["sessionId"] = .string(session) }
         let bytes = [UInt8](try JSONEncoder().encode(JSONValue.object(message))) + [0]
-        try input.withLock { input in
+        try speaking.withLock { _ in
             var sent = 0
             while sent < bytes.count {
-                let count = bytes[sent...].withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
+                let count = bytes[sent...].withUnsafeBytes { Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { throw Failure(description: "the browser has ended") }
                 sent += count
