@@ -31,7 +31,8 @@ demo: ## set up, build, index a real collection and search it
 	@for name in $(DEMO_WEIGHTS); do $(SENSORIUM) models pull $$name || exit 1; done
 	@tools/demo.sh $(SENSORIUM)
 
-test: setup ## set up, build and run every test
+test: ## set up, build and run every test
+	@tools/setup.sh --test
 	swift test list -c release --scratch-path $(TEST_BUILD) > /dev/null
 	@for name in $(WEIGHTS); do $(TEST_BUILD)/release/sensorium models pull $$name || exit 1; done
 	@{ swift test -c release --scratch-path $(TEST_BUILD) --skip-build; echo $$? > $(TEST_BUILD)/status; } 2>&1 | tee $(TEST_BUILD)/log
@@ -60,6 +61,8 @@ install: man ## install the binary, the manual page and completions under PREFIX
 	install -D -m 755 $(SENSORIUM) $(DESTDIR)$(PREFIX)/bin/sensorium
 	install -d $(DESTDIR)$(PREFIX)/share/sensorium/models
 	cp -R $(BUILD)/release/Sensorium_Catalog.resources/Shipped/. $(DESTDIR)$(PREFIX)/share/sensorium/models/
+	install -d $(DESTDIR)$(PREFIX)/share/sensorium/page
+	cp -R $(BUILD)/release/Sensorium_HTTPService.resources/WebUI/. $(DESTDIR)$(PREFIX)/share/sensorium/page/
 	install -D -m 644 dist/sensorium.1 $(DESTDIR)$(PREFIX)/share/man/man1/sensorium.1
 	install -D -m 644 dist/sensorium.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sensorium
 	install -D -m 644 dist/sensorium.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sensorium

@@ -95,7 +95,8 @@ let package = Package(
         library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
 
         library(
-            "HTTPService", "App", ["Catalog", "PictureLibrary", "Pipelines", "Training"], products: [hummingbird, httpClient]),
+            "HTTPService", "App", ["Catalog", "PictureLibrary", "Pipelines", "Training"], products: [hummingbird, httpClient],
+            resources: [.copy("WebUI")]),
         .executableTarget(
             name: "sensorium",
             dependencies: [

@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs what Sensorium needs from the system's packages, and says what and why.
 # Runs as root, through sudo, or as a user who may use sudo. What is there already is left alone, so a second run
-# only looks. Usage: tools/setup.sh [--demo]
+# only looks. Usage: tools/setup.sh [--demo | --test]
 set -eu
 
-demo=no
+demo=no test=no
 case "${1-}" in
 "") ;;
 --demo) demo=yes ;;
+--test) test=yes ;;
 *)
-    echo "usage: tools/setup.sh [--demo]" >&2
+    echo "usage: tools/setup.sh [--demo | --test]" >&2
     exit 2
     ;;
 esac
@@ -31,6 +32,9 @@ has_library() { command -v pkg-config && pkg-config --exists "$1"; }
 has_shared() { PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -F "$1"; }
 has_file() { for found in "$@"; do [ -e "$found" ] && return 0; done; return 1; }
 
+# As tests look for it.
+has_browser() { command -v "${SENSORIUM_CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome; }
+
 need pkg-config "tells the compiler where libvips is" command -v pkg-config
 need libvips-dev "reads pictures: JPEG, PNG, WebP, GIF, TIFF, SVG, HEIF, AVIF" has_library vips
 need libsqlite3-dev "the catalogue of a library" has_library sqlite3
@@ -48,6 +52,8 @@ if [ "$demo" = yes ]; then
     need tuxpaint-stamps-default "950 captioned photographs and drawings (161 MB), for the demo only" \
         has_file /usr/share/tuxpaint/stamps/animals
 fi
+
+if [ "$test" = yes ]; then need chromium "the web page is tested in it, for the tests only" has_browser; fi
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

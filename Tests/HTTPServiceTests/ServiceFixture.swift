@@ -59,10 +59,11 @@ final class ServiceFixture: Sendable {
     }
 
     @discardableResult
-    func write(_ name: String, seed: Int, title: String? = nil) throws -> FilePath {
+    func write(_ name: String, seed: Int, title: String? = nil, width: Int = 64, height: Int = 48) throws -> FilePath {
         let path = pictures.appending(name)
         try FileManager.default.createDirectory(atPath: path.folder.display, withIntermediateDirectories: true)
-        try Data(Self.picture(seed: seed).encoded(as: .jpeg(quality: 90))).write(to: URL(fileURLWithPath: path.display))
+        try Data(Self.picture(seed: seed, width: width, height: height).encoded(as: .jpeg(quality: 90))).write(
+            to: URL(fileURLWithPath: path.display))
         if let title { try Data(title.utf8).write(to: URL(fileURLWithPath: path.folder.appending(path.stem).display + ".txt")) }
         return path
     }

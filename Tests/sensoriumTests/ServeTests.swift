@@ -44,6 +44,8 @@ import Testing
         let (status, log) = try await serve(workspace, signal: signal) { port in
             let found = try await get(port, "/api/search?q=bicycle&limit=1")
             #expect(found.hasPrefix("HTTP/1.1 200") && found.contains("bike.jpg"), "\(found)")
+            let page = try await get(port, "/")
+            #expect(page.hasPrefix("HTTP/1.1 200") && page.contains("<!doctype html>"), "\(page.prefix(400))")
         }
         #expect(status == 0, "\(log)")
         #expect(log.contains("GET /api/search 200") && !log.contains("bicycle"), "\(log)")

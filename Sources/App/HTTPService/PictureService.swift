@@ -41,11 +41,13 @@ public struct PictureService: Sendable {
             (ContinuousClock.now - start) / .seconds(1)
         }
         doorkeeper = Doorkeeper(keys: keys, limiter: limiter, settings: settings)
+        let page = WebPage()
+        if let problem = page.problem { logger.warning("\(problem)") }
         let described =
             SystemRoutes(workshop: workshop, version: version).routes + LibraryRoutes(workshop: workshop).routes
             + SearchRoutes(workshop: workshop).routes + PictureRoutes(workshop: workshop).routes + JobRoutes(workshop: workshop).routes
             + ModelRoutes(workshop: workshop).routes + EmbeddingRoutes(workshop: workshop).routes + ChatRoutes(workshop: workshop).routes
-            + ClipRetrievalRoutes(workshop: workshop).routes
+            + ClipRetrievalRoutes(workshop: workshop).routes + WebRoutes(page: page).routes
         routes = described + [Self.description(described, version)]
     }
 

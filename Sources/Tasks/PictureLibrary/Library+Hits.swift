@@ -16,7 +16,7 @@ extension Library {
                     SearchHit(
                         rank: found.count + 1, id: first.id, path: first.path, score: item.score, similarity: item.similarity,
                         vectorRank: item.vectorRank, textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore,
-                        title: first.title, width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
+                        colorRank: item.colorRank, title: first.title, width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
                 if found.count == limit { break }
             }
         }

@@ -20,7 +20,8 @@ extension Description {
             .init("title", .string()), .init("width", .integer(), required: true), .init("height", .integer(), required: true),
             .init("similarity", .number("Cosine of the picture's vector and the query's.")),
             .init("vector_rank", .integer("Place in the ranking by look.")), .init("text_rank", .integer("Place in the ranking by words.")),
-            .init("text_score", .number("bm25; more is better.")), .init("color_score", .number()),
+            .init("text_score", .number("bm25; more is better.")), .init("color_score", .number("Share of the colour in the picture, by nearness.")),
+            .init("color_rank", .integer("Place in the ranking by colour, among what other rankings found.")),
             .init("copies", .array(.string(), "Other files with the same bytes.")),
         ], "One picture found; what doesn't apply is left out.")
 

@@ -6,7 +6,7 @@ import PictureLibrary
 struct LibraryRoutes {
     let workshop: Workshop
 
-    var routes: [Route] { [status, problems, models] }
+    var routes: [Route] { [status, facets, problems, models] }
 
     private var status: Route {
         let workshop = workshop
@@ -28,6 +28,25 @@ struct LibraryRoutes {
             ], failures: [404]
         ) { _, _ in
             try await workshop.timed("status") { .json(JSONLine(try workshop.desk.library().status())) }
+        }
+    }
+
+    private var facets: Route {
+        let workshop = workshop
+        func counts(_ name: String) -> Schema {
+            .array(.object([.init(name, .string(), required: true), .init("count", .integer("Files."), required: true)]))
+        }
+        return Route(
+            method: .get, path: "/api/library/facets", scope: .search, tag: "library",
+            summary: "Folders, tags and formats that filters can choose from.",
+            parameters: [.init("limit", .integer("Most folders, and most tags; 500 where it isn't given."))],
+            answers: [
+                .json(.object([.init("folders", counts("path")), .init("tags", counts("tag")), .init("formats", counts("format"))]))
+            ],
+            failures: [404]
+        ) { request, _ in
+            let limit = try QueryParameters(request).int("limit", in: 1...10_000) ?? 500
+            return try await workshop.timed("facets") { .json(JSONLine(try workshop.desk.library().facets(limit: limit))) }
         }
     }
 

@@ -11,6 +11,8 @@ struct PictureRoutes {
 
     var routes: [Route] { [list, info, file, thumbnail, remove] }
 
+    /// Browsers keep pictures for a while.
+    private static let kept = "private, max-age=300"
     private static let id = Route.Parameter("id", .integer("Of the picture."), inPath: true)
 
     private var list: Route {
@@ -74,7 +76,7 @@ struct PictureRoutes {
                 }
                 return (picture, format)
             }
-            return Self.cached(request, tag: picture.tag, type: format.mediaType) {
+            return Response.tagged(request, tag: picture.tag, cacheControl: Self.kept, type: format.mediaType) {
                 ResponseBody(contentLength: picture.size) { writer in try await Self.send(picture, workshop.pool, &writer) }
             }
         }
@@ -114,16 +116,10 @@ struct PictureRoutes {
                 let picture = try workshop.desk.library().openPicture(id)
                 return (ThumbnailStore.tag(picture, side: side), try workshop.thumbnails.thumbnail(picture, side: side))
             }
-            return Self.cached(request, tag: tag, type: "image/jpeg") { ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)) }
+            return Response.tagged(request, tag: tag, cacheControl: Self.kept, type: "image/jpeg") {
+                ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+            }
         }
-    }
-
-    /// An answer that browsers keep for a while, or 304 where they have it.
-    private static func cached(_ request: Request, tag: String, type: String, _ body: () -> ResponseBody) -> Response {
-        var headers: HTTPFields = [.eTag: "\"\(tag)\"", .cacheControl: "private, max-age=300"]
-        if request.headers[.ifNoneMatch] == "\"\(tag)\"" { return Response(status: .notModified, headers: headers) }
-        headers[.contentType] = type
-        return Response(status: .ok, headers: headers, body: body())
     }
 
     private var remove: Route {

@@ -43,7 +43,7 @@ struct Route: Sendable {
 
     var operation: String {
         let parts = path.split(whereSeparator: { "/{}._-".contains($0) }).map { $0.prefix(1).uppercased() + $0.dropFirst() }
-        return method.rawValue.lowercased() + parts.joined()
+        return method.rawValue.lowercased() + (parts.isEmpty ? "Page" : parts.joined())
     }
 
     /// Makes it answer.

@@ -7,8 +7,11 @@ import Logging
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Answers other programs over HTTP: searches, pictures, indexing, embeddings, chat.",
+        abstract: "Serves the web page, and answers other programs over HTTP: searches, pictures, indexing, embeddings, chat.",
         discussion: """
+            The web page is at http://127.0.0.1:8421 (or where --host and --port say): search by words and pictures, filters, \
+            indexing. It needs nothing from elsewhere and works offline.
+
             Listens on this machine alone unless --host says otherwise. GET /openapi.json describes every address: searches and \
             pictures of the library beneath /api, OpenAI's /v1/models, /v1/embeddings, /v1/chat/completions and /v1/rerank, and \
             clip-retrieval's /knn-service, /metadata and /indices-list. There is no TLS; other machines come through a proxy \
@@ -77,8 +80,11 @@ struct ServeCommand: AsyncParsableCommand {
             signal.finish()
         }
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+        // Every address of this machine is no address to open.
+        let name = ["0.0.0.0", "[::]"].contains(host) ? "localhost" : host
         do {
-            try await service.run(stop: stop) { port in Console.standard.line("listening on http://\(host):\(port)") }
+            try await service.run(stop: stop) { port in Console.standard.line("listening on \(host); the web page: http://\(name):\(port)")
+            }
         } catch {
             throw Failure(.unusable, "the service at \(host):\(settings.port) ended: \(error)")
         }

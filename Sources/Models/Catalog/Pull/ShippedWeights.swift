@@ -55,13 +55,7 @@ public enum ShippedWeights {
 
     /// The folder of a shipped model: beside the program as it is built, or under `share` as it is installed.
     static func folder(_ name: String) throws(PullError) -> String {
-        let program = (CommandLine.arguments.first ?? "") as NSString
-        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")).map { $0 as NSString } ?? program
-        let beside = own.deletingLastPathComponent
-        let places = [
-            ProcessInfo.processInfo.environment["SENSORIUM_SHARE"].map { $0 + "/models" }, beside + "/Sensorium_Catalog.resources/Shipped",
-            (beside as NSString).deletingLastPathComponent + "/share/sensorium/models",
-        ].compactMap { $0 }
+        let places = ProgramFolder.places(share: "models", bundle: "Sensorium_Catalog.resources/Shipped")
         for place in places where FileManager.default.fileExists(atPath: place + "/" + name) { return place + "/" + name }
         throw .disk(
             path: name,

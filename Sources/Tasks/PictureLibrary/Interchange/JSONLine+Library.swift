@@ -17,6 +17,7 @@ extension JSONLine {
         add("text_rank", hit.textRank)
         add("text_score", hit.textScore)
         add("color_score", hit.colorScore)
+        add("color_rank", hit.colorRank)
         if !hit.copies.isEmpty { add("copies", hit.copies.map(\.display)) }
     }
 
@@ -32,6 +33,21 @@ extension JSONLine {
         add("indexes", status.indexes.map { JSONLine($0) })
         add("catalogue_bytes", Int(status.catalogueBytes))
         add("last_run", status.lastRun?.outcome)
+    }
+
+    public init(_ facets: LibraryFacets) {
+        self.init()
+        func lines<Value>(_ counts: [LibraryFacets.Count<Value>], _ add: (inout JSONLine, Value) -> Void) -> [JSONLine] {
+            counts.map { count in
+                var line = JSONLine()
+                add(&line, count.value)
+                line.add("count", count.count)
+                return line
+            }
+        }
+        add("folders", lines(facets.folders) { $0.add("path", $1) })
+        add("tags", lines(facets.tags) { $0.add("tag", $1) })
+        add("formats", lines(facets.formats) { $0.add("format", $1) })
     }
 
     private init(_ index: LibraryStatus.Index) {

@@ -10,6 +10,7 @@ struct ScoredContent: Sendable, Equatable {
     var textScore: Double?
     var textRank: Int?
     var colorScore: Double?
+    var colorRank: Int?
 }
 
 /// Collects rankings and puts them together.
@@ -56,7 +57,12 @@ struct FusedRanking {
     mutating func add(colors: [(Int64, Double)], isOnly: Bool) {
         let taken = isOnly ? Array(colors.prefix(limit)) : colors.filter { contents[$0.0] != nil }
         add(taken, weight: 1)
-        for (id, score) in taken { change(id) { $0.colorScore = score } }
+        for (place, (id, score)) in taken.enumerated() {
+            change(id) {
+                $0.colorScore = score
+                $0.colorRank = place + 1
+            }
+        }
     }
 
     mutating func add(unranked: [Int64]) {

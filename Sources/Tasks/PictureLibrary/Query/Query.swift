@@ -49,6 +49,8 @@ public struct SearchHit: Sendable, Equatable {
     public var textScore: Double?
     public var textRank: Int?
     public var colorScore: Double?
+    /// Place in the ranking by colour, from 1; where other rankings take part, among what they found.
+    public var colorRank: Int?
     public var title: String?
     public var width: Int
     public var height: Int
