@@ -78,7 +78,8 @@ def main():
     engine = RapidOCR(params={"EngineConfig.onnxruntime.intra_op_num_threads": 1, "Global.log_level": "critical"})
     lines, arrays = {}, {}
     for name, picture in pictures():
-        picture.quantize(64).save(OUT / f"{name}.png", optimize=True)
+        # Few colours make small files; rapidocr would take the indices of a palette for pixels.
+        picture.quantize(64).convert("RGB").save(OUT / f"{name}.png", optimize=True)
         found = engine(OUT / f"{name}.png")
         count = 0 if found.boxes is None else len(found.boxes)
         lines[f"{name}.png"] = [

@@ -169,8 +169,10 @@ enum PPOCRConversion {
     /// What a sum adds to the node's result, where that is stored, as a vector.
     private static func bias(_ graph: ONNXFile, of node: ONNXNode) throws(CheckpointError) -> Tensor? {
         guard let output = node.outputs.first else { return nil }
+        // The exporter passes some results through nodes that change nothing.
+        let names = [output] + graph.nodes.filter { $0.operation == "Identity" && $0.inputs == [output] }.flatMap(\.outputs)
         let sum = graph.nodes.first {
-            $0.operation == "Add" && $0.inputs.count == 2 && $0.inputs[0] == output && graph.entry($0.inputs[1]) != nil
+            $0.operation == "Add" && $0.inputs.count == 2 && names.contains($0.inputs[0]) && graph.entry($0.inputs[1]) != nil
         }
         guard let sum else { return nil }
         let stored = try graph.floats(sum.inputs[1])
