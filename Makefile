@@ -6,9 +6,9 @@ TEST_BUILD := .build/testing
 SENSORIUM := $(BUILD)/release/sensorium
 PREFIX ?= /usr/local
 # Real weights that the demo and the tests use. `make test WEIGHTS=` does without; the tests that want them then say so.
-WEIGHTS ?= sensorium-clip-base sensorium-clip-mini dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
+WEIGHTS ?= sensorium-clip-base sensorium-clip-mini dinov2-small clip-vit-b16-vision tiny-vit-5m resnet18-v2 smollm2-135m-instruct ppocr-small photographs/coco45 vocabularies/clip_bpe.txt vocabularies/chinese_bert.txt
 DEMO_WEIGHTS ?= sensorium-clip-base
-BENCH_WEIGHTS ?= sensorium-clip-base dinov2-small clip-vit-b16-vision smollm2-135m-instruct photographs/coco45 vocabularies/clip_bpe.txt
+BENCH_WEIGHTS ?= sensorium-clip-base dinov2-small clip-vit-b16-vision smollm2-135m-instruct ppocr-small photographs/coco45 vocabularies/clip_bpe.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build weights demo test bench format lint docs man install clean

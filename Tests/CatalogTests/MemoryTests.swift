@@ -105,6 +105,11 @@ enum SteadyState {
             let prepared = try golden.pictureNames.map { try encoder.prepare(Golden.picture($0)) }
             towers.append(("pictures", { _ = try encoder.embed(prepared) }))
         }
+        if let reading = model.reading, golden.has("probabilities_input") {
+            let pixels = try golden.tensor("probabilities_input"), lines = try golden.tensor("line_probabilities_input")
+            towers.append(("text in pictures", { _ = try reading.detector.probabilities(pixels: pixels) }))
+            towers.append(("lines", { _ = try reading.recognizer.logits(features: reading.recognizer.features(pixels: lines)) }))
+        }
         if let encoder = model.text, golden.has("text_embeds") {
             let mask = golden.has("attention_mask") ? try golden.tensor("attention_mask") : nil
             let tokens = TokenBatch(ids: try golden.tensor("text_ids"), mask: mask)

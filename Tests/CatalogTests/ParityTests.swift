@@ -55,6 +55,24 @@ import Testing
         }
     }
 
+    /// What a model that reads gives for pixels, beside what the reference does.
+    private func reading(_ networks: ReadingNetworks, _ golden: Golden) throws -> [(name: String, found: Tensor)] {
+        let recognizer = networks.recognizer, direction = try #require(networks.direction)
+        let features = try recognizer.features(pixels: golden.tensor("line_probabilities_input"))
+        return [
+            ("probabilities", try networks.detector.probabilities(pixels: golden.tensor("probabilities_input"))),
+            ("line_probabilities", try recognizer.logits(features: features).softmax()),
+            ("direction_probabilities", try direction.logits(pixels: golden.tensor("direction_probabilities_input")).softmax()),
+        ]
+    }
+
+    @Test(arguments: goldens.filter { $0.has("line_probabilities") }) func reading(_ golden: Golden) throws {
+        let networks = try #require(try Catalog.load(path: golden.path).reading)
+        let (outputs, taps) = try Taps.recording { try reading(networks, golden) }
+        for (name, found) in outputs { check(found, try golden.tensor(name), 1e-4, name, golden, taps: taps) }
+        #expect(networks.recognizer.characters == ["", "a", "b", "的", "一", " ", "₂", "𠀋", "\"", "\\", " "])
+    }
+
     /// The figure that MODELS.md states. Another instruction set adds in another order, hence the factor.
     @Test(arguments: Catalog.all.map(\.name)) func statedDifference(_ name: String) throws {
         let family = try #require(Catalog.all.first { $0.name == name })
@@ -65,6 +83,11 @@ import Testing
             if let encoder = model.image {
                 let found = try encoder.embed(golden.pictureNames.map { try encoder.prepare(Golden.picture($0)) })
                 worst = max(worst, TensorDifference(found, try golden.tensor(golden.prefix + "image_embeds")).worst)
+            }
+            if let networks = model.reading {
+                for (name, found) in try reading(networks, golden) {
+                    worst = max(worst, TensorDifference(found, try golden.tensor(name)).worst)
+                }
             }
             if let language = model.language, golden.has("token_logits") {
                 let found = try language.logits(ids: golden.tensor("token_ids"))

@@ -20,6 +20,9 @@ import Testing
         let model = try Catalog.load(folder)
         var found: [String: Tensor] = [:]
         if golden.has("token_ids"), let language = model.language { found["tokens"] = try language.logits(ids: golden.tensor("token_ids")) }
+        if let recognizer = model.reading?.recognizer, golden.has("line_probabilities_input") {
+            found["lines"] = try recognizer.logits(features: recognizer.features(pixels: golden.tensor("line_probabilities_input")))
+        }
         if let name = golden.pictureNames.first {
             let picture = try Golden.picture(name)
             if let classifier = model.classifier, golden.has("logits") {

@@ -74,6 +74,11 @@ import Testing
         (["classify", "--model", "clip-folder", "--labels", ",", "a.jpg"], 2, "--labels"),
         (["embed", "--model", "clip-folder", "--image", "absent.jpg", "--output", "x.npy"], 1, "absent.jpg"),
         (["embed", "--model", "clip-vit-b16-vision", "--text", "cat", "--output", "x.npy"], 3, "text"),
+        (["read", "absent.jpg"], 1, "absent.jpg"),
+        (["read", "labels.tsv"], 1, "labels.tsv"),
+        (["read", "--model", "dinov2-small", "a.jpg"], 3, "ppocr-small"),
+        (["read", "--min-score", "2", "a.jpg"], 2, "--min-score"),
+        (["index", "--reader", "ppocr-small", "Pictures"], 2, "--read-text"),
         (["models", "pull", "nothing-of-that-name"], 2, "nothing-of-that-name"),
         (["models", "inspect", "labels.tsv"], 3, "labels.tsv"),
     ]) func failuresSayWhatToDo(arguments: [String], status: Int32, word: String) throws {
@@ -110,6 +115,25 @@ import Testing
         }
         let width = values.count / count
         return (0..<count).map { Array(values[$0 * width..<($0 + 1) * width]) }
+    }
+
+    @Test func textIsReadAndKept() throws {
+        let workspace = try Workspace()
+        try workspace.fillForExamples()
+        let run = try CommandRun(["read", "--json", "--min-score", "0", "a.jpg", "absent.png", "b.png"], in: workspace)
+        #expect(run.status == 1 && run.errors.contains("absent.png"))
+        let objects = try #require(run.objects)
+        #expect(objects.compactMap { $0["path"] as? String }.map { ($0 as NSString).lastPathComponent } == ["a.jpg", "b.png"])
+        #expect(objects.allSatisfy { $0["width"] as? Int == 96 && $0["lines"] is [Any] })
+        let index = try CommandRun(["index", "--model", Workspace.clip, "--read-text", "--json", "Pictures"], in: workspace)
+        #expect(index.status == 0, "\(index.errors)")
+        let last = try #require(index.objects?.last)
+        #expect(last["event"] as? String == "read" && last["read"] as? Int == 4 && last["pending"] as? Int == 0)
+        #expect(try CommandRun(["status", "--json"], in: workspace).objects?.first?["pictures_read"] as? Int == 4)
+        let info = try #require(try CommandRun(["info", "--json", "Pictures/bike.jpg"], in: workspace).objects?.first)
+        #expect(info["text_was_read"] as? Bool == true && info["lines"] is [Any])
+        let again = try CommandRun(["index", "--read-text", "--json"], in: workspace)
+        #expect(again.objects?.last?["read"] as? Int == 0)
     }
 
     @Test func classesAreRankedAndSumToOne() throws {
@@ -207,7 +231,8 @@ import Testing
         let manual = try CommandRun(["manual"], in: workspace)
         #expect(manual.status == 0 && manual.output.hasPrefix(".Dd "))
         for command in [
-            "index", "search", "similar", "info", "status", "remove", "sheet", "export", "embed", "classify", "models list", "models pull",
+            "index", "search", "similar", "info", "status", "remove", "sheet", "export", "embed", "classify", "read", "models list",
+            "models pull",
         ] {
             #expect(manual.output.contains(".Ss sensorium \(command)\n"))
         }

@@ -69,7 +69,7 @@ final class Workspace: Sendable {
         try write("Pictures/2024/flower.png", seed: 3, title: "A flower")
         try write("Pictures/old/sunset.jpg", seed: 4, title: "Sunset at the sea")
         try write("Camera/one.jpg", seed: 5)
-        for (seed, name) in ["bike.jpg", "beach.jpg", "a.jpg", "b.png"].enumerated() { try write(name, seed: seed + 11) }
+        for (seed, name) in ["bike.jpg", "beach.jpg", "a.jpg", "b.png", "receipt.jpg"].enumerated() { try write(name, seed: seed + 11) }
         let files = FileManager.default
         try files.createSymbolicLink(at: folder.appendingPathComponent("clip-folder"), withDestinationURL: URL(fileURLWithPath: Self.clip))
         try files.copyItem(
@@ -88,6 +88,7 @@ final class Workspace: Sendable {
         try fillForTraining()
         try standIn("smollm2-135m-instruct", for: "Language/Llama/golden/tied")
         try standIn("sensorium-clip-base", for: "DualEncoder/SensoriumCLIP/golden/clip")
+        try standIn("ppocr-small", for: "Vision/PPOCR/golden/tiny")
         try standIn("dinov2-small", for: "Vision/DINOv2/golden/plain")
         try standIn("clip-vit-b16-vision", for: "DualEncoder/CLIP/golden/vision_only")
         try standIn("resnet18-v2", for: "Vision/ViT/golden/classifier")

@@ -13,6 +13,7 @@ public enum Catalog {
         ResNet.family,
         TinyViT.family,
         DINOv2.family,
+        PPOCR.family,
         CLIP.family,
         ChineseCLIP.family,
         SigLIP.family,

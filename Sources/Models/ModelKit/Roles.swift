@@ -123,15 +123,16 @@ public struct LoadedModel: Sendable {
     public var text: (any TextEncoder)?
     public var classifier: (any ImageClassifier)?
     public var language: (any LanguageModel)?
+    public var reading: ReadingNetworks?
     public var similarity: Similarity?
     /// Why words can't be embedded although the family could: a checkpoint of one tower, no tokenizer files.
     public var textAbsence: String?
 
     public init(
         family: String, image: (any ImageEncoder)? = nil, text: (any TextEncoder)? = nil, classifier: (any ImageClassifier)? = nil,
-        language: (any LanguageModel)? = nil, similarity: Similarity? = nil, textAbsence: String? = nil
+        language: (any LanguageModel)? = nil, reading: ReadingNetworks? = nil, similarity: Similarity? = nil, textAbsence: String? = nil
     ) {
         (self.family, self.image, self.text, self.classifier) = (family, image, text, classifier)
-        (self.language, self.similarity, self.textAbsence) = (language, similarity, textAbsence)
+        (self.language, self.reading, self.similarity, self.textAbsence) = (language, reading, similarity, textAbsence)
     }
 }

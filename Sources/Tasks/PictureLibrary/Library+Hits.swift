@@ -15,8 +15,9 @@ extension Library {
                 found.append(
                     SearchHit(
                         rank: found.count + 1, id: first.id, path: first.path, score: item.score, similarity: item.similarity,
-                        vectorRank: item.vectorRank, textScore: item.textScore, textRank: item.textRank, colorScore: item.colorScore,
-                        colorRank: item.colorRank, title: first.title, width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
+                        vectorRank: item.vectorRank, textScore: item.textScore, textRank: item.textRank, readRank: item.readRank,
+                        readLine: item.readLine, colorScore: item.colorScore, colorRank: item.colorRank, title: first.title,
+                        width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
                 if found.count == limit { break }
             }
         }

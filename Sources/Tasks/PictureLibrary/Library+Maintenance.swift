@@ -114,7 +114,9 @@ extension Library {
             }
         }
         do {
-            try database.pool.write { try $0.execute(sql: "INSERT INTO words (words) VALUES ('optimize')") }
+            try database.pool.write { database in
+                for table in ["words", "line_text"] { try database.execute(sql: "INSERT INTO \(table) (\(table)) VALUES ('optimize')") }
+            }
             try database.pool.vacuum()
         } catch {
             throw LibraryError(error, at: path.display)
@@ -126,8 +128,11 @@ extension Library {
         let lock = try LibraryLock(folder)
         defer { withExtendedLifetime(lock) {} }
         var findings = LibraryFindings(faults: try database.read { try $0.integrityFaults() })
-        do { try database.pool.write { try $0.execute(sql: "INSERT INTO words (words, rank) VALUES ('integrity-check', 1)") } } catch {
-            findings.faults.append("the full-text index is damaged: \(error)")
+        for (table, name) in [("words", "full-text index"), ("line_text", "index of text in pictures")] {
+            let sql = "INSERT INTO \(table) (\(table), rank) VALUES ('integrity-check', 1)"
+            do { try database.pool.write { try $0.execute(sql: sql) } } catch {
+                findings.faults.append("the \(name) is damaged: \(error)")
+            }
         }
         for row in try database.read({ try $0.identities() }) {
             let name = row.identity.name

@@ -24,8 +24,8 @@ extension Library {
     /// Pictures for a query, best first.
     ///
     /// Pictures, and with a dual encoder words, become one vector: the sum of their unit vectors times their weights, negative ones
-    /// subtracted. Words also match titles, descriptions, tags and names (each term a ranking of its own). The rankings are fused by
-    /// `RankFusion`, each with the weight of the terms behind it. Text then counts only where every word matches; without a vector
+    /// subtracted. Words also match titles, descriptions, tags and names, and text that was read in the pictures (each term two rankings of
+    /// its own). The rankings are fused by `RankFusion`, each with the weight of the terms behind it. Text then counts only where every word matches; without a vector
     /// of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
     /// where words are no vectors from all others too.
     ///
@@ -252,6 +252,10 @@ extension Library {
                 try TextRanking.matches(query, excluding: excluded, condition: condition, limit: limit, strictly: strictly, $0)
             }
             ranking.add(text: matches, weight: term.weight * factor)
+            guard case .words(let text) = term.subject else { continue }
+            let read = try database.read { try ReadTextRanking.matches(text, condition: condition, limit: limit, $0) }
+            // Without any match it is no ranking, and scores stay what the others say.
+            if !read.isEmpty { ranking.add(read: read, weight: term.weight * factor) }
         }
     }
 

@@ -19,6 +19,7 @@ extension Library {
             return LibraryStatus(
                 path: path, roots: roots, files: try count("SELECT COUNT(*) FROM file WHERE state = 'indexed'"),
                 pictures: try count("SELECT COUNT(*) FROM content WHERE files > 0"),
+                read: try count("SELECT COUNT(*) FROM reading r JOIN content c ON c.id = r.content_id WHERE c.files > 0"),
                 failed: try count("SELECT COUNT(*) FROM file WHERE state = 'failed'"),
                 missing: try count("SELECT COUNT(*) FROM file WHERE state = 'missing'"),
                 problems: try count("SELECT (SELECT COUNT(*) FROM file WHERE problem IS NOT NULL) + (SELECT COUNT(*) FROM folder_problem)"),
@@ -96,8 +97,9 @@ extension Database {
             width: row["width"], height: row["height"], format: row["format"], taken: row["taken"], make: row["make"], model: row["model"],
             latitude: row["latitude"], longitude: row["longitude"], title: row["title"], description: row["description"],
             tags: PictureWords.tags(column: row["tags"]),
-            colors: colors.map { PictureInfo.DominantColor(hex: Self.hex($0["rgb"]), share: $0["share"]) }, embedders: embedders,
-            copies: copies)
+            colors: colors.map { PictureInfo.DominantColor(hex: Self.hex($0["rgb"]), share: $0["share"]) },
+            isRead: try content.map { try hasReading(content: $0) } ?? false, lines: try content.map { try readLines(content: $0) } ?? [],
+            embedders: embedders, copies: copies)
     }
 
     private static func hex(_ rgb: Int) -> String {

@@ -32,6 +32,8 @@ public struct LibraryStatus: Sendable {
     public var files: Int
     /// Different pictures among them.
     public var pictures: Int
+    /// Pictures among these that were read for text.
+    public var read: Int
     /// Files that can't be indexed.
     public var failed: Int
     /// Files indexed once and gone now.
@@ -86,6 +88,10 @@ public struct PictureInfo: Sendable {
     public var description: String?
     public var tags: [String]
     public var colors: [DominantColor]
+    /// Whether it was read for text.
+    public var isRead: Bool
+    /// The text in it, from top to bottom.
+    public var lines: [ReadLine]
     /// Names of the embedders that have its vector.
     public var embedders: [String]
     /// Other files with the same bytes.

@@ -21,6 +21,8 @@ extension Description {
             .init("similarity", .number("Cosine of the picture's vector and the query's.")),
             .init("vector_rank", .integer("Place in the ranking by look.")), .init("text_rank", .integer("Place in the ranking by words.")),
             .init("text_score", .number("bm25; more is better.")), .init("color_score", .number("Share of the colour in the picture, by nearness.")),
+            .init("read_rank", .integer("Place among the pictures in which these words can be read.")),
+            .init("read_line", .string("The line of text in the picture that fits best.")),
             .init("color_rank", .integer("Place in the ranking by colour, among what other rankings found.")),
             .init("copies", .array(.string(), "Other files with the same bytes.")),
         ], "One picture found; what doesn't apply is left out.")
@@ -40,7 +42,17 @@ extension Description {
         .init("latitude", .number()), .init("longitude", .number()), .init("title", .string()), .init("description", .string()),
         .init("tags", .array(.string())),
         .init("colors", .array(.object([.init("hex", .string()), .init("share", .number())]))),
-        .init("embedders", .array(.string())), .init("copies", .array(.string())),
+        .init("text_was_read", .boolean("Whether it was read for text.")),
+        .init("lines", .array(line, "The text in it, from top to bottom.")), .init("embedders", .array(.string())),
+        .init("copies", .array(.string())),
+    ])
+
+    private static let line = Schema.object([
+        .init("text", .string(), required: true), .init("score", .number("Mean probability of its characters."), required: true),
+        .init(
+            "corners",
+            .array(.array(.number()), "Four points x, y as parts of the picture's sides, 0 to 1, clockwise from the text's top left."),
+            required: true),
     ])
 
     private static let job = Schema.object([

@@ -51,6 +51,7 @@ struct HitOutput {
         var parts: [String] = []
         if let similarity = hit.similarity, hit.vectorRank != nil { parts.append("look " + NumberText.fixed(similarity, 2)) }
         if hit.textRank != nil { parts.append("text") }
+        if hit.readRank != nil { parts.append("read") }
         if hit.colorScore != nil { parts.append("colour") }
         return parts.joined(separator: " + ")
     }

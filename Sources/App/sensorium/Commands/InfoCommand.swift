@@ -53,6 +53,7 @@ struct InfoCommand: ParsableCommand {
             ("colours", colors(info)), ("vectors", info.embedders.isEmpty ? nil : info.embedders.joined(separator: ", ")),
             ("sha-256", info.contentHash),
         ]
+        facts += info.lines.map { ("text", $0.text) }
         facts += info.copies.map { ("copy", $0.display) }
         return facts.compactMap { name, value in value.map { (name, $0) } }
     }

@@ -7,7 +7,8 @@ struct SearchCommand: ParsableCommand {
         commandName: "search",
         abstract: "Finds pictures by words, pictures, colour and filters.",
         discussion: """
-            Words match titles, descriptions, tags and names of files, in English, Chinese and other languages. With a dual \
+            Words match titles, descriptions, tags and names of files, in English, Chinese and other languages, and the text in \
+            pictures once `sensorium index --read-text` has read it (`text` among the filters). With a dual \
             encoder (CLIP, Chinese-CLIP, SigLIP) they are also compared with the pictures themselves. Pictures are compared by \
             their vectors. Several rankings are fused by their ranks.
 
@@ -22,6 +23,7 @@ struct SearchCommand: ParsableCommand {
               sensorium search --image bike.jpg
               sensorium search "2: sunset" + beach.jpg - people
               sensorium search dog --where "width >= 1000 and format = jpeg and taken > 2020-01-01"
+              sensorium search --where "text contains 'exit'"
               sensorium search --color "#c02020" --in ~/Pictures/2024
               sensorium search flower -k 100 | cut -f 2
               sensorium search flower --html flowers.html

@@ -63,6 +63,7 @@ struct StatusCommand: ParsableCommand {
         for root in status.roots { fact("folder", root.display) }
         let copies = status.files - status.pictures
         fact("pictures", NumberText.grouped(status.pictures) + (copies > 0 ? " in \(NumberText.grouped(status.files)) files" : ""))
+        if status.read > 0 { fact("read", "\(NumberText.grouped(status.read)) pictures for their text") }
         if status.problems > 0 { fact("failed", "\(NumberText.grouped(status.problems)) (`sensorium status --errors` lists them)") }
         if status.missing > 0 { fact("gone", NumberText.grouped(status.missing)) }
         for index in status.indexes {

@@ -27,6 +27,13 @@ struct ModelCheck {
             parts.append("\(language.vocabularySize) tokens, context \(language.contextLength)")
             if let absence = language.tokenizerAbsence { parts.append("no tokenizer (\(absence))") }
         }
+        if let reading = model.reading {
+            let pixels = Tensor.zeros([1, 3, 64, 64]), line = Tensor.zeros([1, 3, reading.recognizer.lineHeight, 320])
+            try Self.check(reading.detector.probabilities(pixels: pixels), [1, 1, 64, 64], "the map of text")
+            let logits = try reading.recognizer.logits(features: reading.recognizer.features(pixels: line))
+            try Self.check(logits, [1, 40, reading.recognizer.characters.count], "the characters' scores")
+            parts.append("text in pictures, \(reading.recognizer.characters.count - 1) characters")
+        }
         if let classifier = model.classifier {
             let logits = try classifier.logits([classifier.prepare(picture)])
             try Self.check(logits, [1, logits.shape.last ?? 0], "the classes' scores")

@@ -28,7 +28,14 @@ final class ProgressReport: Sendable {
 
     func show(_ event: IndexEvent) {
         switch event {
-        case .progress(let progress): show(progress)
+        case .progress(let progress): show(Self.line(progress), after: progress.elapsed) { JSONLine(progress) }
+        case .problem(let path, let problem): show(problem, of: path)
+        }
+    }
+
+    func show(_ event: ReadingEvent) {
+        switch event {
+        case .progress(let progress): show(Self.line(progress), after: progress.elapsed) { JSONLine(progress) }
         case .problem(let path, let problem): show(problem, of: path)
         }
     }
@@ -41,23 +48,24 @@ final class ProgressReport: Sendable {
         }
     }
 
-    private func show(_ progress: IndexProgress) {
+    private func show(_ line: @autoclosure () -> String, after elapsed: Double, json: () -> JSONLine) {
         switch form {
         case .quiet: return
         // Every line acknowledges what it counts, so none is left out.
-        case .json: console.line(JSONLine(progress).text)
+        case .json: console.line(json().text)
         case .live:
             state.withLock { state in
-                guard progress.elapsed - state.lastShown >= 0.1 else { return }
-                state.lastShown = progress.elapsed
+                // Reading begins at 0 again.
+                guard elapsed < state.lastShown || elapsed - state.lastShown >= 0.1 else { return }
+                state.lastShown = elapsed
                 state.isDrawn = true
-                console.draw("\r\u{1B}[K" + TextWidth.cut(Self.line(progress), to: console.width - 1))
+                console.draw("\r\u{1B}[K" + TextWidth.cut(line(), to: console.width - 1))
             }
         case .plain:
             state.withLock { state in
-                guard progress.elapsed - state.lastShown >= 5, progress.elapsed > 1 else { return }
-                state.lastShown = progress.elapsed
-                console.error(Self.line(progress))
+                guard elapsed < state.lastShown || elapsed - state.lastShown >= 5, elapsed > 1 else { return }
+                state.lastShown = elapsed
+                console.error(line())
             }
         }
     }
@@ -72,6 +80,16 @@ final class ProgressReport: Sendable {
                 problem.reason.hasPrefix(path.display + ": ") ? String(problem.reason.dropFirst(path.display.count + 2)) : problem.reason
             console.complain("\(name): \(TextWidth.printable(reason))")
         }
+    }
+
+    /// `read 12 of 340 pictures, 57 lines of text, 1.4/s, 1 failed`.
+    static func line(_ progress: ReadingProgress) -> String {
+        let done = progress.read + progress.failed
+        var parts = ["read \(NumberText.grouped(done)) of \(NumberText.grouped(done + progress.pending)) pictures"]
+        parts.append("\(NumberText.grouped(progress.lines)) lines of text")
+        if progress.elapsed > 0 { parts.append(NumberText.fixed(Double(done) / progress.elapsed, 1) + "/s") }
+        if progress.failed > 0 { parts.append("\(NumberText.grouped(progress.failed)) failed") }
+        return parts.joined(separator: ", ")
     }
 
     /// `312 of 1,024 pictures (30%), 41.2/s, 0:17 left, 3 failed`.

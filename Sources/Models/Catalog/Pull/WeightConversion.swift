@@ -4,7 +4,7 @@ import Tensors
 
 /// From a package's ONNX file to a model folder: `config.json`, `preprocessor_config.json`, `model.safetensors`, all f32.
 enum WeightConversion {
-    static func convert(_ package: ModelPackage, onnx path: String, into folder: String) throws {
+    static func convert(_ package: ModelPackage, onnx path: String, further: [String], into folder: String) throws {
         let graph = try ONNXFile(path: path)
         let weights: [String: Tensor], texts: [String: String]
         switch package.conversion {
@@ -20,6 +20,10 @@ enum WeightConversion {
         case .dinov2: (weights, texts) = (try DINOv2Conversion.weights(graph), DINOv2Conversion.texts)
         case .tinyViT: (weights, texts) = (try TinyViTConversion.weights(graph), TinyViTConversion.texts)
         case .resNetV2: (weights, texts) = (try ResNetV2Conversion.weights(graph), ResNetV2Conversion.texts)
+        case .ppocr:
+            let parts = try further.map { try ONNXFile(path: $0) }
+            weights = try PPOCRConversion.weights(detector: graph, recognizer: parts[0], direction: parts[1])
+            texts = ["config.json": try PPOCRConversion.config(recognizer: parts[0])]
         case .text, .gzippedText, .folder, .checkpoint: return
         }
         try write(package, (weights, texts.mapValues { Data(($0 + "\n").utf8) }), into: folder)

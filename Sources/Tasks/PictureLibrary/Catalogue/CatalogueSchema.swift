@@ -16,6 +16,9 @@ enum CatalogueSchema {
             try database.execute(sql: identities)
             try database.execute(sql: runs)
         }
+        migrator.registerMigration("3 text that was read") { database in
+            try database.execute(sql: readText)
+        }
         return migrator
     }
 
@@ -72,6 +75,31 @@ enum CatalogueSchema {
         CREATE TRIGGER file_changed AFTER UPDATE OF state, content_id ON file BEGIN
             UPDATE content SET files = files - 1 WHERE id = old.content_id AND old.state = 'indexed';
             UPDATE content SET files = files + 1 WHERE id = new.content_id AND new.state = 'indexed';
+        END;
+        """
+
+    /// `reading` says which pictures were read, with or without finding text; `line` holds what was found: corners as parts of the
+    /// picture's sides, clockwise from the text's top left, and the text once more as it is looked up. Three characters and more are
+    /// found through their trigrams.
+    private static let readText = """
+        CREATE TABLE reading (
+            content_id INTEGER PRIMARY KEY REFERENCES content(id) ON DELETE CASCADE,
+            reader TEXT NOT NULL, problem TEXT, time REAL NOT NULL
+        );
+        CREATE TABLE line (
+            id INTEGER PRIMARY KEY,
+            content_id INTEGER NOT NULL REFERENCES content(id) ON DELETE CASCADE,
+            place INTEGER NOT NULL, text TEXT NOT NULL, folded TEXT NOT NULL, score REAL NOT NULL,
+            x0 REAL NOT NULL, y0 REAL NOT NULL, x1 REAL NOT NULL, y1 REAL NOT NULL,
+            x2 REAL NOT NULL, y2 REAL NOT NULL, x3 REAL NOT NULL, y3 REAL NOT NULL
+        );
+        CREATE INDEX line_content ON line(content_id);
+        CREATE VIRTUAL TABLE line_text USING fts5(folded, content = 'line', content_rowid = 'id', tokenize = 'trigram');
+        CREATE TRIGGER line_added AFTER INSERT ON line BEGIN
+            INSERT INTO line_text (rowid, folded) VALUES (new.id, new.folded);
+        END;
+        CREATE TRIGGER line_removed AFTER DELETE ON line BEGIN
+            INSERT INTO line_text (line_text, rowid, folded) VALUES ('delete', old.id, old.folded);
         END;
         """
 

@@ -16,6 +16,8 @@ extension JSONLine {
         add("vector_rank", hit.vectorRank)
         add("text_rank", hit.textRank)
         add("text_score", hit.textScore)
+        add("read_rank", hit.readRank)
+        add("read_line", hit.readLine)
         add("color_score", hit.colorScore)
         add("color_rank", hit.colorRank)
         if !hit.copies.isEmpty { add("copies", hit.copies.map(\.display)) }
@@ -27,6 +29,7 @@ extension JSONLine {
         add("roots", status.roots.map(\.display))
         add("files", status.files)
         add("pictures", status.pictures)
+        add("pictures_read", status.read)
         add("failed", status.failed)
         add("missing", status.missing)
         add("problems", status.problems)
@@ -93,8 +96,17 @@ extension JSONLine {
         add("description", info.description)
         add("tags", info.tags)
         add("colors", info.colors.map { JSONLine($0) })
+        add("text_was_read", info.isRead)
+        add("lines", info.lines.map { JSONLine($0) })
         add("embedders", info.embedders)
         add("copies", info.copies.map(\.display))
+    }
+
+    private init(_ line: ReadLine) {
+        self.init()
+        add("text", line.text)
+        add("score", Double(line.score))
+        add("corners", json: "[" + line.corners.map { "[\($0.x),\($0.y)]" }.joined(separator: ",") + "]")
     }
 
     private init(_ color: PictureInfo.DominantColor) {
@@ -125,6 +137,17 @@ extension JSONLine {
         self.init(summary.progress, event: summary.isCancelled ? "cancelled" : "done")
         add("active", summary.isActive)
         add("pending", summary.pending)
+    }
+
+    /// Where reading stands; `event` says what has just happened: `reading`, `read` or `reading_cancelled`.
+    public init(_ progress: ReadingProgress, event: String = "reading") {
+        self.init()
+        add("event", event)
+        add("read", progress.read)
+        add("lines", progress.lines)
+        add("failed", progress.failed)
+        add("pending", progress.pending)
+        add("seconds", progress.elapsed)
     }
 
     /// A file or folder that an indexing run couldn't take.

@@ -10,6 +10,8 @@ import Tensors
 /// and the precision. The last one is the one in use.
 public struct RememberedModels {
     public static let standard = "sensorium-clip-base"
+    /// The model that reads text where none is named.
+    public static let standardReader = "ppocr-small"
     private static let longest = 1 << 20
     private let library: FilePath
     private let find: ModelFinder

@@ -9,6 +9,9 @@ struct ScoredContent: Sendable, Equatable {
     var vectorRank: Int?
     var textScore: Double?
     var textRank: Int?
+    var readRank: Int?
+    /// The line that fits best.
+    var readLine: String?
     var colorScore: Double?
     var colorRank: Int?
 }
@@ -49,6 +52,16 @@ struct FusedRanking {
             change(match.content) {
                 $0.textScore = max($0.textScore ?? 0, match.score)
                 $0.textRank = min($0.textRank ?? .max, place + 1)
+            }
+        }
+    }
+
+    /// Text that was read in the pictures.
+    mutating func add(read: [ReadTextRanking.Match], weight: Double) {
+        add(read.map { ($0.content, $0.score) }, weight: weight)
+        for (place, match) in read.enumerated() {
+            change(match.content) { scored in
+                if place + 1 < scored.readRank ?? .max { (scored.readRank, scored.readLine) = (place + 1, match.line) }
             }
         }
     }

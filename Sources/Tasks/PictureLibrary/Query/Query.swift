@@ -48,6 +48,10 @@ public struct SearchHit: Sendable, Equatable {
     /// Best bm25 over the query's words; more is better.
     public var textScore: Double?
     public var textRank: Int?
+    /// Place among the pictures in which these words can be read, from 1; nil where they can't.
+    public var readRank: Int?
+    /// The line of text in the picture that fits best.
+    public var readLine: String?
     public var colorScore: Double?
     /// Place in the ranking by colour, from 1; where other rankings take part, among what they found.
     public var colorRank: Int?

@@ -39,8 +39,30 @@ extension WhereParser {
             return text(field.column, operation, value.text)
         case .tags:
             return try tags(field, operation, value.text, at: place)
+        case .readText:
+            return try readText(field, operation, value, at: place)
         case .text:
             return text(field.column, operation, value.text)
+        }
+    }
+
+    /// Whether any line that was read in the picture is so.
+    private func readText(
+        _ field: WhereField, _ operation: WhereOperator, _ value: (text: String, token: WhereLexer.Token), at place: WhereLexer.Token
+    ) throws(WhereError) -> SQLCondition {
+        let folded = String(WordSplitting.folded(value.text).prefix(1_000))
+        guard !folded.isEmpty else { throw error("text is compared with characters that a picture can show", at: value.token) }
+        func anyLine(_ sql: String) -> SQLCondition {
+            SQLCondition(sql: "(c.id IN (SELECT l.content_id FROM line l WHERE \(sql)))", arguments: [folded])
+        }
+        switch operation {
+        case .contains: return ReadTextRanking.condition(containing: folded)
+        case .like: return anyLine("\(field.column) LIKE ?")
+        case .equal: return anyLine("\(field.column) = ?")
+        case .unequal:
+            let equal = anyLine("\(field.column) = ?")
+            return SQLCondition(sql: "(NOT \(equal.sql))", arguments: equal.arguments)
+        default: throw error("text takes contains like = !=", at: place)
         }
     }
 

@@ -1,9 +1,9 @@
 /// The fields that a filter can name, and the SQL that stands for each (`f` is the file, `c` its content).
 enum WhereField: String, CaseIterable {
     case width, height, pixels, size, format, taken, modified, camera, make, model, lat, lon
-    case title, description, tag, path, name, folder, orientation, aspect
+    case title, description, tag, path, name, folder, orientation, aspect, text
 
-    enum Kind { case number, bytes, text, tags, format, localDate, instant, orientation }
+    enum Kind { case number, bytes, text, tags, format, localDate, instant, orientation, readText }
 
     var kind: Kind {
         switch self {
@@ -14,6 +14,7 @@ enum WhereField: String, CaseIterable {
         case .modified: .instant
         case .tag: .tags
         case .orientation: .orientation
+        case .text: .readText
         case .camera, .make, .model, .title, .description, .path, .name, .folder: .text
         }
     }
@@ -40,6 +41,7 @@ enum WhereField: String, CaseIterable {
         case .name: "f.name"
         // Folders are bytes; as text they serve for comparing, the exact test is the query's `folder`.
         case .folder: "CAST(f.folder AS TEXT)"
+        case .text: "l.folded"
         case .orientation: "CASE WHEN c.width > c.height THEN 'landscape' WHEN c.width < c.height THEN 'portrait' ELSE 'square' END"
         }
     }
@@ -47,7 +49,7 @@ enum WhereField: String, CaseIterable {
     /// Names that people try for a field.
     private static let aliases: [String: WhereField] = [
         "latitude": .lat, "longitude": .lon, "tags": .tag, "filename": .name, "date": .taken, "filesize": .size, "ratio": .aspect,
-        "type": .format, "mtime": .modified, "keyword": .tag, "caption": .description,
+        "type": .format, "mtime": .modified, "keyword": .tag, "caption": .description, "words": .text, "ocr": .text,
     ]
 
     init?(name: String) {

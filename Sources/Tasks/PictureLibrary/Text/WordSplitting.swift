@@ -29,6 +29,22 @@ enum WordSplitting {
         return parts == plain ? plain : plain + " " + parts
     }
 
+    /// Text that was read, for finding any part of it: compatibility forms unified, characters simplified, lower case, and white space as
+    /// single spaces, of which there is none between ideographs: where they stand far apart, they are read so.
+    static func folded(_ text: String) -> String {
+        var result = String.UnicodeScalarView(), waits = false
+        for scalar in normalised(text).lowercased().unicodeScalars {
+            if scalar.properties.isWhitespace || scalar.properties.generalCategory == .control {
+                waits = true
+                continue
+            }
+            if waits, let last = result.last, !(isIdeographic(last) && isIdeographic(scalar)) { result.append(" ") }
+            waits = false
+            result.append(scalar)
+        }
+        return String(result)
+    }
+
     /// What a query asks for, word by word: a word of letters, or a run of ideographs.
     static func units(_ query: String) -> [Unit] {
         var units: [Unit] = []

@@ -10,7 +10,7 @@ import Tensors
 struct BenchmarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measures parts of the program; used by Benchmarks/.", shouldDisplay: false,
-        subcommands: [Encoder.self, TextTower.self, Decoding.self, Learning.self, Products.self])
+        subcommands: [Encoder.self, TextTower.self, Decoding.self, Learning.self, Products.self, Reading.self])
 
     struct Encoder: ParsableCommand {
         static let configuration = CommandConfiguration(
