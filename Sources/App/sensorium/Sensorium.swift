@@ -28,7 +28,7 @@ struct Sensorium: AsyncParsableCommand {
         version: version,
         subcommands: [
             IndexCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self, RemoveCommand.self,
-            SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self,
+            SheetCommand.self, ExportCommand.self, ImportCommand.self, MoveCommand.self, EmbedCommand.self, ClassifyCommand.self, GenerateCommand.self, EvaluateCommand.self,
             TrainCommand.self, ServeCommand.self, KeysCommand.self, ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,
         ])
