@@ -51,6 +51,8 @@ let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummi
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 
+func nio(_ name: String, _ package: String = "swift-nio") -> Target.Dependency { .product(name: name, package: package) }
+
 let package = Package(
     name: "Sensorium",
     products: [.executable(name: "sensorium", targets: ["sensorium"])],
@@ -60,6 +62,10 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        // Under Hummingbird and async-http-client, too.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     ],
     targets: [
         .target(
@@ -71,10 +77,11 @@ let package = Package(
             name: "CJPEG", path: "Sources/C/CJPEG", cSettings: [.unsafeFlags(["-O3", "-Wall", "-Werror"])],
             linkerSettings: [.linkedLibrary("jpeg")]),
         .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", path: "Sources/C/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
         library("Tensors", "Core", ["CKernels"]),
         library("Autograd", "Core", ["Tensors", "CKernels"]),
-        library("Checkpoints", "Core", ["Tensors", "CZlib"]),
+        library("Checkpoints", "Core", ["Tensors", "CZlib", "CZstd"]),
         library("Layers", "Core", ["Tensors", "Checkpoints"]),
 
         library("Tokenizers", "Input"),
@@ -91,8 +98,14 @@ let package = Package(
         library("Evaluation", "Tasks", ["Pipelines"]),
         library("Training", "Tasks", ["Autograd", "ModelKit", "TrainingData", "CKernels"], products: [yams]),
         library("VectorIndex", "Tasks", ["Tensors", "CKernels"]),
+        library(
+            "MilvusIndex", "Tasks", ["VectorIndex", "Tensors"],
+            products: [
+                nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP2", "swift-nio-http2"), nio("NIOHPACK", "swift-nio-http2"),
+                nio("NIOSSL", "swift-nio-ssl"),
+            ]),
         library("TrainingData", "Tasks", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
-        library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "Imaging"], products: [grdb]),
+        library("PictureLibrary", "Tasks", ["Pipelines", "VectorIndex", "MilvusIndex", "Imaging"], products: [grdb]),
 
         library(
             "HTTPService", "App", ["Catalog", "PictureLibrary", "Pipelines", "Training"], products: [hummingbird, httpClient],
@@ -100,7 +113,8 @@ let package = Package(
         .executableTarget(
             name: "sensorium",
             dependencies: [
-                "Catalog", "Evaluation", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd", "HTTPService", arguments,
+                "Catalog", "Evaluation", "MilvusIndex", "PictureLibrary", "Pipelines", "Training", "TrainingData", "Autograd",
+                "HTTPService", arguments,
             ],
             path: "Sources/App/sensorium", swiftSettings: swiftFlags),
 
@@ -109,6 +123,9 @@ let package = Package(
             swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-vector-search", dependencies: ["VectorIndex"], path: "Benchmarks/VectorSearch", swiftSettings: swiftFlags),
+        .executableTarget(
+            name: "bench-milvus", dependencies: ["MilvusIndex", "VectorIndex", "Tensors"], path: "Benchmarks/Milvus",
+            swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-training-data", dependencies: ["TrainingData", "Tensors"], path: "Benchmarks/TrainingData",
             swiftSettings: swiftFlags),
@@ -120,6 +137,11 @@ let package = Package(
         tests("Imaging", ["CKernels"]),
         tests("Catalog", ["Pipelines", "TestSupport"]), tests("Language", ["Catalog", "Evaluation", "TestSupport"]),
         tests("Evaluation", ["Checkpoints"]), tests("TrainingData", ["Imaging", "Checkpoints", "Tensors", "CZlib"]),
+        tests(
+            "MilvusIndex", ["PictureLibrary", "VectorIndex", "TestSupport"],
+            products: [
+                nio("NIOCore"), nio("NIOPosix"), nio("NIOHTTP2", "swift-nio-http2"), nio("NIOHPACK", "swift-nio-http2"),
+            ]),
         tests("VectorIndex", ["TestSupport"]), tests("PictureLibrary", ["TestSupport"]),
         tests("HTTPService", ["Catalog", "TestSupport"], products: [hummingbirdTesting]),
         tests("sensorium", ["TestSupport"]),

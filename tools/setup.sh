@@ -39,6 +39,7 @@ need pkg-config "tells the compiler where libvips is" command -v pkg-config
 need libvips-dev "reads pictures: JPEG, PNG, WebP, GIF, TIFF, SVG, HEIF, AVIF" has_library vips
 need libsqlite3-dev "the catalogue of a library" has_library sqlite3
 need zlib1g-dev "compressed parts of PyTorch and NumPy files" has_library zlib
+need libzstd-dev "compressed pages of Parquet files; libvips-dev brings it along" has_library libzstd
 need libstdc++-12-dev "Swift links programs with it" has_file /usr/lib/gcc/*/*/libstdc++.so
 need libc6-dev "headers of the system" has_file /usr/include/stdio.h
 need binutils "Swift's linker" command -v ld

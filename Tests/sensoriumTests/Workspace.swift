@@ -1,6 +1,8 @@
 import Catalog
+import Checkpoints
 import Foundation
 import Imaging
+import Tensors
 import Testing
 
 /// A home of its own for each test: pictures, models, a cache in which the fetched models are tiny stand-ins.
@@ -84,6 +86,7 @@ final class Workspace: Sendable {
         try write("queries.txt", text: "# Bicycles\n\"a red bicycle\" -k 4\n--image bike.jpg\n")
         try files.copyItem(
             at: Self.golden("Language/Llama/golden/gguf_q4_1/model.gguf"), to: folder.appendingPathComponent("model.gguf"))
+        try writeClipRetrievalFolder("clip-retrieval-folder", rows: 3, dimension: 24)
         try fillForEvaluation()
         try fillForTraining()
         try standIn("smollm2-135m-instruct", for: "Language/Llama/golden/tied")
@@ -92,6 +95,22 @@ final class Workspace: Sendable {
         try standIn("dinov2-small", for: "Vision/DINOv2/golden/plain")
         try standIn("clip-vit-b16-vision", for: "DualEncoder/CLIP/golden/vision_only")
         try standIn("resnet18-v2", for: "Vision/ViT/golden/classifier")
+    }
+
+    /// Embeddings as clip-retrieval lays them out.
+    func writeClipRetrievalFolder(_ name: String, rows: Int, dimension: Int) throws {
+        let place = folder.appendingPathComponent(name)
+        for part in ["img_emb", "metadata"] {
+            try FileManager.default.createDirectory(at: place.appendingPathComponent(part), withIntermediateDirectories: true)
+        }
+        var random = RandomGenerator(seed: 1)
+        let vectors = try Tensor((0..<rows * dimension).map { _ in random.normal() }, [rows, dimension])
+        try NumpyWriter.write(vectors, to: place.appendingPathComponent("img_emb/img_emb_0.npy").path)
+        let table = try ParquetWriter(
+            path: place.appendingPathComponent("metadata/metadata_0.parquet").path,
+            columns: [.init("image_path", .text), .init("caption", .text)])
+        try table.append([(0..<rows).map { .text("elsewhere/\($0).jpg") }, (0..<rows).map { .text("a windmill, number \($0)") }])
+        try table.finish()
     }
 
     /// Puts a tiny model where a fetched one would be.

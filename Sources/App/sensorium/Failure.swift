@@ -49,10 +49,11 @@ struct Failure: Error {
 
     private static func status(of error: LibraryError) -> ExitStatus {
         switch error {
-        case .badQuery, .badFilter, .nothingToIndex, .ambiguousIndex: .usage
+        case .badQuery, .badFilter, .nothingToIndex, .ambiguousIndex, .place: .usage
         case .unknownPicture, .unreadablePicture, .unreachableRoot: .partial
         case .storage, .output: .notWritten
-        case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder, .model, .watch: .unusable
+        case .notALibrary, .newerVersion, .damaged, .locked, .notIndexed, .noActiveIndex, .embedder, .model, .watch, .source, .service:
+            .unusable
         }
     }
 

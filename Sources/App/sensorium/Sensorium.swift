@@ -28,8 +28,8 @@ struct Sensorium: AsyncParsableCommand {
         version: version,
         subcommands: [
             IndexCommand.self, WatchCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self,
-            RemoveCommand.self, SheetCommand.self, ExportCommand.self, EmbedCommand.self, ClassifyCommand.self, ReadCommand.self,
-            GenerateCommand.self, EvaluateCommand.self,
+            RemoveCommand.self, SheetCommand.self, ExportCommand.self, ImportCommand.self, MoveCommand.self, EmbedCommand.self,
+            ClassifyCommand.self, ReadCommand.self, GenerateCommand.self, EvaluateCommand.self,
             TrainCommand.self, ServeCommand.self, KeysCommand.self, ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,
         ])

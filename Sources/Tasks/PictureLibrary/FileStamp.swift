@@ -24,6 +24,10 @@ public struct FileStamp: Sendable, Hashable {
         size = Int64(status.st_size)
     }
 
+    /// Of a picture that was imported without its file.
+    static let none = FileStamp(device: 0, inode: 0, modified: 0, size: 0)
+    var isNone: Bool { inode == 0 && size == 0 }
+
     /// The device is left out: its number changes when a disk is mounted again.
     func isSameFile(as other: FileStamp) -> Bool {
         inode == other.inode && modified == other.modified && size == other.size

@@ -5,4 +5,7 @@ extension Library {
     public func activeIdentity() throws(LibraryError) -> EmbedderIdentity? {
         try database.read { try $0.activeIdentity()?.identity }
     }
+
+    /// The embedder with this name or digest, of those whose vectors the library holds.
+    public func identity(of embedder: String) throws(LibraryError) -> EmbedderIdentity { try identity(named: embedder).identity }
 }

@@ -48,6 +48,7 @@ extension Library {
         }
         let now = options.date()
         let identity = try database.write { try $0.register(embedder.identity, at: now) }
+        if let place = options.place { try settle(identity, at: place) }
         let index = try indexes.open(identity, create: true)
         try reconcile(identity, index)
         return IngestRun(

@@ -81,12 +81,7 @@ extension Library {
     public func removeIndex(_ embedder: String) throws(LibraryError) {
         let lock = try LibraryLock(folder)
         defer { withExtendedLifetime(lock) {} }
-        let all = try database.read { try $0.identities() }
-        let matching = all.filter { $0.identity.digest == embedder || $0.identity.name == embedder }
-        guard let row = matching.first else { throw .notIndexed(embedder: embedder, known: all.map(\.identity.name)) }
-        guard matching.count == 1 else {
-            throw .ambiguousIndex(name: embedder, digests: matching.map(\.identity.digest))
-        }
+        let row = try identity(named: embedder)
         try database.write { database in
             try database.execute(sql: "DELETE FROM identity WHERE id = ?", arguments: [row.id])
             guard row.isActive else { return }
@@ -95,11 +90,7 @@ extension Library {
                 sql: "SELECT id FROM identity ORDER BY (SELECT COUNT(*) FROM vector WHERE identity_id = identity.id) DESC, id LIMIT 1")
             if let most { try database.activate(identity: most) }
         }
-        indexes.close(row)
-        do { try FileManager.default.removeItem(atPath: indexes.path(row)) } catch {
-            guard FilePath(indexes.path(row)).existsByName else { return }
-            throw .storage(path: indexes.path(row), reason: "the folder can't be removed; remove it by hand")
-        }
+        try indexes.remove(row)
     }
 
     /// Gives back the room of what was removed, in the catalogue and in every index.

@@ -58,6 +58,11 @@ extension Library {
     public func openPicture(_ id: Int64) throws(LibraryError) -> OpenedPicture {
         let row = try picture(id)
         guard row.state == .indexed else { throw .unknownPicture(path: "picture \(id)") }
+        guard !row.stamp.isNone else {
+            throw .unreadablePicture(
+                path: row.path.display,
+                reason: "it was imported without its file; `sensorium import` with --pictures says where the files lie")
+        }
         let opened = try OpenedPicture(row.path, inside: roots())
         guard opened.stamp.isSameFile(as: row.stamp) else {
             throw .unreadablePicture(path: row.path.display, reason: "the file has changed since it was indexed; index it again")

@@ -185,7 +185,7 @@ extension Library {
         let path = path.absolute()
         let (found, active) = try database.read { (try $0.file(path), try $0.activeIdentity()) }
         guard let row = found, let content = row.contentID, row.state == .indexed, let active else { return nil }
-        if let status = path.status(), !FileStamp(status).isSameFile(as: row.stamp) { return nil }
+        if !row.stamp.isNone, let status = path.status(), !FileStamp(status).isSameFile(as: row.stamp) { return nil }
         let index = try indexes.open(active)
         let vectors: Tensor
         do {
@@ -211,6 +211,8 @@ extension Library {
         let id = identity.id
         var filter: IDSet?
         var spare = 0
+        // A server is asked for it: once.
+        let stored = index.count
         if condition.isTrivial {
             let (dead, named) = try database.read { database in
                 (
@@ -219,13 +221,13 @@ extension Library {
                 )
             }
             // A few vectors that mustn't show (deleted files, a broken-off batch) are cheaper to pass over than to filter out.
-            spare = dead + max(0, index.count - named)
+            spare = dead + max(0, stored - named)
             if spare > 2_000 { filter = try database.read { try condition.contentIDs($0) } }
         } else {
             filter = try database.read { try condition.contentIDs($0) }
         }
         if let filter, filter.isEmpty { return [] }
-        let wanted = min(depth + (filter == nil ? spare : 0), max(1, index.count))
+        let wanted = min(depth + (filter == nil ? spare : 0), max(1, stored))
         let found: [Hit]
         do {
             let query: Tensor

@@ -14,7 +14,8 @@ extension Library {
             let indexes = try database.identities().map { row in
                 LibraryStatus.Index(
                     identity: row.identity, isActive: row.isActive, vectors: try database.vectorCount(identity: row.id),
-                    pending: try database.pendingCount(identity: row.id), bytes: Self.bytes(inFolder: store.path(row)))
+                    pending: try database.pendingCount(identity: row.id), bytes: Self.bytes(inFolder: store.path(row)),
+                    address: try store.remote(row)?.address.display)
             }
             return LibraryStatus(
                 path: path, roots: roots, files: try count("SELECT COUNT(*) FROM file WHERE state = 'indexed'"),

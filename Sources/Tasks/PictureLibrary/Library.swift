@@ -46,51 +46,6 @@ public final class Library: Sendable {
     }
 }
 
-/// The vector indexes of a library, opened once each.
-final class VectorStores: Sendable {
-    private let folder: String
-    private let opened = Mutex<[String: any NearestNeighborIndex]>([:])
-
-    init(folder: String) { self.folder = folder }
-
-    func path(_ identity: IdentityRow) -> String { folder + "/" + identity.folder }
-
-    /// - Parameter create: Whether an absent one is made.
-    func open(_ identity: IdentityRow, create: Bool = false) throws(LibraryError) -> any NearestNeighborIndex {
-        if let index = opened.withLock({ $0[identity.folder] }) { return index }
-        let path = path(identity)
-        let index: any NearestNeighborIndex
-        do throws(IndexError) {
-            index =
-                try create
-                ? Self.openOrCreate(path, dimension: identity.identity.dimension) : LocalIndex.open(at: path, exactness: .approximate)
-        } catch {
-            throw LibraryError(vectors: error, identity: identity.identity, path: path)
-        }
-        guard index.dimension == identity.identity.dimension else {
-            throw .damaged(path: path, reason: "vectors of \(index.dimension) numbers, the catalogue says \(identity.identity.dimension)")
-        }
-        opened.withLock { $0[identity.folder] = index }
-        return index
-    }
-
-    /// An index that isn't there is made; a damaged one is refused, never replaced.
-    private static func openOrCreate(_ path: String, dimension: Int) throws(IndexError) -> LocalIndex {
-        do throws(IndexError) { return try LocalIndex.open(at: path, exactness: .approximate) } catch {
-            guard case .io = error else { throw error }
-            do throws(IndexError) {
-                return try LocalIndex.create(at: path, dimension: dimension, metric: .cosine, exactness: .approximate)
-            } catch let second {
-                // With an index in place, what kept it from being opened says more.
-                if case .invalid = second { throw error }
-                throw second
-            }
-        }
-    }
-
-    func close(_ identity: IdentityRow) { opened.withLock { _ = $0.removeValue(forKey: identity.folder) } }
-}
-
 extension LibraryError {
     init(vectors error: IndexError, identity: EmbedderIdentity, path: String) {
         switch error {
@@ -100,6 +55,7 @@ extension LibraryError {
         case .locked: self = .locked(path: path, pid: nil)
         case .unwritable(let file, let reason): self = .output(path: file, reason: reason)
         case .io, .invalid: self = .storage(path: path, reason: "\(error)")
+        case .remote: self = .service(reason: "\(error)")
         }
     }
 }

@@ -26,6 +26,12 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
     case unreadablePicture(path: String, reason: String)
     /// A file outside the library that can't be written.
     case output(path: String, reason: String)
+    /// Vectors or metadata of another program that can't be imported.
+    case source(path: String, reason: String)
+    /// A server that holds the library's vectors can't be reached, or refuses.
+    case service(reason: String)
+    /// Vectors that lie elsewhere than they are asked for.
+    case place(embedder: String, reason: String)
     /// The network failed, which is no fault of a picture.
     case embedder(name: String, reason: String)
     /// The model that a library was indexed with can't be used.
@@ -64,6 +70,9 @@ public enum LibraryError: Error, Sendable, Equatable, CustomStringConvertible {
         case .badFilter(let error): return error.description
         case .unreadablePicture(let path, let reason): return "can't read the picture \(path): \(reason)"
         case .output(let path, let reason): return "\(path) can't be written: \(reason)"
+        case .source(let path, let reason): return "can't import \(path): \(reason)"
+        case .service(let reason): return reason
+        case .place(let embedder, let reason): return "the vectors of \(embedder) \(reason)"
         case .embedder(let name, let reason): return "the model \(name) failed: \(reason)"
         case .model(let path, let reason): return "\(reason) (the library at \(path) is indexed with it; --model chooses another)"
         case .watch(let reason): return "the system can't tell of changes in folders: \(reason)"

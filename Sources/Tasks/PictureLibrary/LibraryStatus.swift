@@ -13,6 +13,8 @@ public struct LibraryStatus: Sendable {
         public var pending: Int
         /// On disk.
         public var bytes: Int64
+        /// The Milvus collection that holds them; nil where they lie in the library's folder.
+        public var address: String?
     }
 
     public struct Run: Sendable {

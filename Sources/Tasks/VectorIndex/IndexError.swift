@@ -8,6 +8,8 @@ public enum IndexError: Error, Sendable, Equatable, CustomStringConvertible {
     case invalid(operation: String, field: String, value: String, expected: String)
     /// A file of vectors for other programs can't be written (no such folder, permission, disk full).
     case unwritable(file: String, reason: String)
+    /// A server that holds the vectors can't be reached, or refuses.
+    case remote(address: String, operation: String, reason: String)
     /// Another process keeps writing.
     case locked(file: String, seconds: Int)
 
@@ -22,6 +24,8 @@ public enum IndexError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(operation): \(field) is \(value), expected \(expected)"
         case let .unwritable(file, reason):
             "\(file) can't be written: \(reason)"
+        case let .remote(address, operation, reason):
+            "\(address): can't \(operation): \(reason)"
         case let .locked(file, seconds):
             "\(file): another process has been writing for \(seconds) s; wait for it or end it"
         }

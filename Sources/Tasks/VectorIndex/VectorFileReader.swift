@@ -9,6 +9,7 @@ public struct VectorFileReader: Sendable {
     let layout: VectorFileLayout
     public let format: VectorFileFormat
 
+    public var path: String { file.path }
     public var count: Int { layout.count }
     public var dimension: Int { layout.dimension }
     /// The element type in the file; `rows` gives f32.

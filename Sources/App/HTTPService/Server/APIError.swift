@@ -88,7 +88,7 @@ extension APIError {
         switch error {
         case .badQuery: self.init(.badRequest, "invalid_query", message)
         case .badFilter: self.init(.badRequest, "invalid_filter", message, field: "where")
-        case .nothingToIndex, .ambiguousIndex: self.init(.badRequest, "invalid_value", message)
+        case .nothingToIndex, .ambiguousIndex, .source, .place: self.init(.badRequest, "invalid_value", message)
         case .unreachableRoot: self.init(.badRequest, "unreachable_folder", message, field: "folders")
         case .unknownPicture: self.init(.notFound, "unknown_picture", message)
         case .notALibrary, .noActiveIndex: self.init(.notFound, "no_library", message)
@@ -97,6 +97,7 @@ extension APIError {
         case .unreadablePicture: self.init(.gone, "unreadable_picture", message)
         case .storage, .output: self.init(.init(code: 507, reasonPhrase: "Insufficient Storage"), "storage", message)
         case .newerVersion, .damaged: self.init(.serviceUnavailable, "library_unusable", message)
+        case .service: self.init(.badGateway, "index_unreachable", message)
         case .embedder, .model: self.init(.serviceUnavailable, "model_unusable", message)
         case .watch: self.init(.serviceUnavailable, "unwatched", message)
         }

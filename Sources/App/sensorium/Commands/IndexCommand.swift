@@ -2,9 +2,11 @@ import ArgumentParser
 import Catalog
 import Foundation
 import Imaging
-import Pipelines
+import MilvusIndex
 import PictureLibrary
+import Pipelines
 import Tensors
+import VectorIndex
 
 struct IndexCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,6 +30,9 @@ struct IndexCommand: AsyncParsableCommand {
               sensorium index --model clip-vit-b16-vision ~/Pictures
               sensorium index --library ~/family --quiet ~/Pictures ~/Camera
               sensorium index --read-text ~/Pictures
+
+            The vectors of a model that is new to the library can go to a Milvus server from the start, as in \
+            `--index milvus://host:19530/pictures`; `sensorium move` moves those that are there.
             """)
 
     @Argument(help: "Folders or pictures (default: the folders of earlier runs).", completion: .file())
@@ -42,6 +47,13 @@ struct IndexCommand: AsyncParsableCommand {
     var model: String?
 
     @OptionGroup var precision: PrecisionOption
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Where the vectors go: milvus://host:port/collection (default: where they lie, at first the library's folder).",
+            valueName: "address"))
+    var index: String?
 
     @Option(
         name: .long,
@@ -74,6 +86,7 @@ struct IndexCommand: AsyncParsableCommand {
     var noLinks = false
 
     func validate() throws {
+        if let index { _ = try MilvusAddress(index) }
         guard (1...4_096).contains(batch ?? 1) else { throw ValidationError("--batch must be 1 to 4096.") }
         guard readText || reader == nil else { throw ValidationError("--reader is for --read-text.") }
         guard (0...256).contains(threads) else { throw ValidationError("--threads must be 0 to 256.") }
@@ -85,10 +98,10 @@ struct IndexCommand: AsyncParsableCommand {
         // Before hours of indexing: without the model nothing would be read after them.
         let reader = try readText ? LibraryReader(ModelPlace(reader ?? RememberedModels.standardReader)) : nil
         let update = try LibraryUpdate(
-            of: libraryOptions.path, roots: paths.map { FilePath($0) }, model: model, precision: precision.precision, options: options,
+            of: libraryOptions.path, roots: paths.map { FilePath($0) }, model: model, precision: precision.precision, options: options(),
             find: ModelPlace.find)
         let report = ProgressReport(output)
-        let summary = try await index(update, report)
+        let summary = try await perform(update, report)
         finish(summary, report)
         guard !summary.isCancelled else { throw Failure(.interrupted) }
         var unread = 0
@@ -111,8 +124,9 @@ struct IndexCommand: AsyncParsableCommand {
         return summary.progress.failed
     }
 
-    private var options: IndexingOptions {
+    private func options() throws -> IndexingOptions {
         var options = IndexingOptions()
+        options.place = try index.map { address throws(IndexError) in try MilvusAddress(address) }
         options.batchSize = batch ?? 0
         options.decodingThreads = threads
         options.includesHidden = hidden
@@ -122,7 +136,7 @@ struct IndexCommand: AsyncParsableCommand {
         return options
     }
 
-    private func index(_ update: LibraryUpdate, _ report: ProgressReport) async throws -> IndexSummary {
+    private func perform(_ update: LibraryUpdate, _ report: ProgressReport) async throws -> IndexSummary {
         let run = Task { try await update.run { report.show($0) } }
         return try await interruptible(run, report, remark: "stopping after this batch; Ctrl-C again stops at once")
     }

@@ -69,7 +69,7 @@ struct StatusCommand: ParsableCommand {
         for index in status.indexes {
             var parts = [index.identity.name, "\(index.identity.dimension) dimensions", "\(NumberText.grouped(index.vectors)) vectors"]
             if index.pending > 0 { parts.append("\(NumberText.grouped(index.pending)) to go") }
-            parts.append(NumberText.bytes(index.bytes))
+            parts.append(index.address ?? NumberText.bytes(index.bytes))
             parts.append(index.identity.embedsText ? "pictures and words" : "pictures only")
             fact(index.isActive ? "index *" : "index", parts.joined(separator: ", "))
         }

@@ -67,7 +67,8 @@ extension Database {
         try Int.fetchOne(self, sql: "SELECT vectors FROM identity WHERE id = ?", arguments: [id]) ?? 0
     }
 
-    /// Pictures that can be shown and that this identity hasn't embedded, those aside whose files it couldn't.
+    /// Pictures that can be shown and that this identity hasn't embedded, those aside whose files it couldn't, and those that were imported
+    /// without files.
     func pendingCount(identity id: Int64) throws -> Int {
         try Int.fetchOne(
             self,
@@ -75,6 +76,7 @@ extension Database {
                 SELECT COUNT(*) FROM content c WHERE c.files > 0
                 AND NOT EXISTS (SELECT 1 FROM vector v WHERE v.identity_id = ? AND v.content_id = c.id)
                 AND NOT EXISTS (SELECT 1 FROM file f WHERE f.content_id = c.id AND f.problem = 'notEmbedded')
+                AND EXISTS (SELECT 1 FROM file f WHERE f.content_id = c.id AND f.state = 'indexed' AND (f.inode != 0 OR f.size != 0))
                 """, arguments: [id]) ?? 0
     }
 

@@ -1,4 +1,5 @@
 import Imaging
+import MilvusIndex
 import Pipelines
 
 /// How to index.
@@ -17,6 +18,8 @@ public struct IndexingOptions: Sendable {
     public var rereadsAll = false
     /// The folders lie inside those that the library is to remember.
     var isPartial = false
+    /// Where the vectors of a model go that has none yet; nil leaves them in the library's folder, or where they lie.
+    public var place: MilvusAddress?
     /// Largest file that is read (bytes).
     public var largestFile = 1 << 30
     /// Bytes of files that wait for a decoder, and which pictures count as large.

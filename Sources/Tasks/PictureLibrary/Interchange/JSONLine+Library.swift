@@ -63,6 +63,7 @@ extension JSONLine {
         add("vectors", index.vectors)
         add("pending", index.pending)
         add("bytes", Int(index.bytes))
+        add("address", index.address)
     }
 
     public init(_ entry: ProblemEntry) {
@@ -157,5 +158,27 @@ extension JSONLine {
         add("path", path)
         add("kind", problem.kind.rawValue)
         add("reason", problem.reason)
+    }
+
+    /// How far an export, an import or a move has come.
+    public init(_ progress: TransferProgress) {
+        self.init()
+        add("event", "progress")
+        add("done", progress.done)
+        add("total", progress.total)
+        add("seconds", progress.elapsed)
+    }
+
+    public init(_ summary: ImportSummary) {
+        self.init()
+        add("event", "done")
+        add("rows", summary.rows)
+        add("added", summary.added)
+        add("replaced", summary.replaced)
+        add("known", summary.known)
+        add("found", summary.found)
+        add("changed", summary.changed)
+        add("active", summary.isActive)
+        add("pending", summary.pending)
     }
 }

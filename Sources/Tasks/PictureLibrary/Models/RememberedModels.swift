@@ -19,19 +19,29 @@ public struct RememberedModels {
 
     public init(library: FilePath, find: @escaping ModelFinder) {
         (self.library, self.find) = (library, find)
-        let text = (try? FilePath(Self.file(library)).contents(limit: Self.longest)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        entries = text.split(separator: "\n").compactMap { line in
+        entries = Self.read(library)
+    }
+
+    private static func read(_ library: FilePath) -> [(digest: String, spec: String, precision: WeightFormat?)] {
+        let text = (try? FilePath(file(library)).contents(limit: longest)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        return text.split(separator: "\n").compactMap { line in
             let parts = line.split(separator: "\t", maxSplits: 2).map(String.init)
             return parts.count >= 2 ? (parts[0], parts[1], parts.count > 2 ? WeightFormat(rawValue: parts[2]) : nil) : nil
         }
     }
 
+    /// The model that made an identity's vectors, as it was named; nil where nothing says so.
+    static func spec(of identity: EmbedderIdentity, library: FilePath) -> String? {
+        read(library).first { $0.digest == identity.digest }?.spec
+    }
+
     private static func file(_ library: FilePath) -> String { library.appending("models").display }
 
-    public mutating func remember(_ model: any ModelSource, _ identity: EmbedderIdentity) throws {
+    /// - Parameter isInUse: whether later runs take it where no model is named.
+    public mutating func remember(_ model: any ModelSource, _ identity: EmbedderIdentity, isInUse: Bool = true) throws {
         if let last = entries.last, last == (identity.digest, model.spec, model.precision) { return }
         entries.removeAll { $0.digest == identity.digest }
-        entries.append((identity.digest, model.spec, model.precision))
+        entries.insert((identity.digest, model.spec, model.precision), at: isInUse ? entries.count : 0)
         let file = try AtomicFile(path: Self.file(library))
         try file.write(
             Array(entries.map { "\($0.digest)\t\($0.spec)" + ($0.precision.map { "\t" + $0.rawValue } ?? "") + "\n" }.joined().utf8))
