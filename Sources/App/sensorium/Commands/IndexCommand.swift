@@ -24,15 +24,15 @@ struct IndexCommand: AsyncParsableCommand {
             the rest, and of pictures that weren't read yet. It takes a second or so for each; `sensorium search --where "text \
             contains 'exit'"` finds it, and words of any search do.
 
+            The vectors of a model that is new to the library can go to a Milvus server from the start, as in \
+            `--index milvus://host:19530/pictures`; `sensorium move` moves those that are there.
+
             EXAMPLES
               sensorium index ~/Pictures
               sensorium index
               sensorium index --model clip-vit-b16-vision ~/Pictures
               sensorium index --library ~/family --quiet ~/Pictures ~/Camera
               sensorium index --read-text ~/Pictures
-
-            The vectors of a model that is new to the library can go to a Milvus server from the start, as in \
-            `--index milvus://host:19530/pictures`; `sensorium move` moves those that are there.
             """)
 
     @Argument(help: "Folders or pictures (default: the folders of earlier runs).", completion: .file())
