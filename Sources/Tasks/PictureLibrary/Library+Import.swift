@@ -46,7 +46,7 @@ extension Library {
             throw .unreachableRoot(path: pictures.display, reason: "no such folder")
         }
         let row = try database.write { database in
-            if let pictures { try database.recordRoot(pictures, at: now) }
+            if let pictures { try database.recordRoot(pictures, at: now, isPartial: false) }
             return try database.register(wanted, at: now)
         }
         let index = try indexes.open(row, create: true)
