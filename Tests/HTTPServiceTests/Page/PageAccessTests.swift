@@ -89,7 +89,7 @@ extension PageTests {
             try await page.press("f")
             try await page.wait("filters.checkVisibility()")
             try await page.evaluate("document.querySelector('.skip').focus()")
-            var seen: Set<String> = []
+            var seen: Set<String> = [], last = ""
             for _ in 0..<200 {
                 try await page.press("Tab")
                 let stop = try await page.text(
@@ -102,7 +102,9 @@ extension PageTests {
                     })()
                     """)
                 #expect(!stop.hasPrefix("unseen"), "\(stop)")
-                if stop == "end" || !seen.insert(stop).inserted { break }
+                // A date is several stops in one field.
+                if stop == "end" || (stop != last && !seen.insert(stop).inserted) { break }
+                last = stop
             }
             // All parts of the page are on the way.
             #expect(seen.count > 25, "\(seen.count) stops")

@@ -59,7 +59,8 @@ extension PageTests {
 
     private static let shots = [
         Shot(
-            name: "page-light", query: "q=a+bird+flying", script: "(document.getElementById('toggle-filters').click(), document.activeElement.blur())",
+            name: "page-light", query: "q=a+bird+flying",
+            script: "(document.getElementById('toggle-filters').click(), document.activeElement.blur())",
             isThere: "filters.checkVisibility() && document.querySelectorAll('[data-name=tag]').length > 5"),
         Shot(
             name: "page-dark", query: "q=%E6%B5%B7%E8%BE%B9&t=0.75%3A%E8%88%B9&t=-0.5%3Apeople", theme: "dark", language: "zh",
