@@ -49,7 +49,8 @@ extension PageTests {
             // Whoever wants nothing to move sees nothing move.
             #expect(
                 try await page.isTrue(
-                    "[...document.querySelectorAll('*')].every((one) => getComputedStyle(one).animationName === 'none' && parseFloat(getComputedStyle(one).transitionDuration) === 0)"
+                    "[...document.querySelectorAll('*')].map((one) => getComputedStyle(one))"
+                        + ".every((style) => style.animationName === 'none' && parseFloat(style.transitionDuration) === 0)"
                 ))
         }
     }
@@ -95,9 +96,9 @@ extension PageTests {
                 let stop = try await page.text(
                     """
                     (() => {
-                        const one = document.activeElement, frame = one.id === 'words' ? one.closest('form') : one, style = getComputedStyle(frame);
+                        const one = document.activeElement, style = getComputedStyle(one.id === 'words' ? one.closest('form') : one);
                         if (one === document.body) return 'end';
-                        const name = [...document.querySelectorAll('*')].indexOf(one) + ' ' + one.tagName + '#' + one.id + '.' + one.className;
+                        const name = `${[...document.querySelectorAll('*')].indexOf(one)} ${one.tagName}#${one.id}.${one.className}`;
                         return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 ? 'seen ' : 'unseen ') + name;
                     })()
                     """)
@@ -120,11 +121,12 @@ extension PageTests {
                 """
                 import('/ui/words.js').then(({LANGUAGES: {en, zh}}) => {
                     const names = (text) => [...new Set([text].flat().flatMap((one) => one.match(/\\{\\w+\\}/g) ?? []))].sort().join();
-                    const used = [...document.querySelectorAll('*')].flatMap((one) => [...one.attributes].filter(({name}) => name.startsWith('data-words')).map(({value}) => value));
+                    const used = [...document.querySelectorAll('*')].flatMap((one) => [...one.attributes])
+                        .filter(({name}) => name.startsWith('data-words')).map(({value}) => value);
                     return [
                         ...Object.keys(en).filter((key) => !(key in zh)).map((key) => `${key} isn't in Chinese`),
-                        ...Object.keys(zh).filter((key) => !(key in en) && !key.startsWith('error_')).map((key) => `${key} isn't in English`),
-                        ...Object.keys(en).filter((key) => key in zh && names(en[key]) !== names(zh[key])).map((key) => `${key}: ${names(en[key])} and ${names(zh[key])}`),
+                        ...Object.keys(zh).filter((key) => !(key in en || key.startsWith('error_'))).map((key) => `${key} isn't in English`),
+                        ...Object.keys(en).filter((key) => key in zh && names(en[key]) !== names(zh[key])).map((key) => `${key} has other {names}`),
                         ...used.filter((key) => !(key in en)).map((key) => `${key} is used and isn't there`),
                     ];
                 })
