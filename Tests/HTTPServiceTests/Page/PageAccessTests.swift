@@ -49,7 +49,8 @@ extension PageTests {
             // Whoever wants nothing to move sees nothing move.
             #expect(
                 try await page.isTrue(
-                    "[...document.querySelectorAll('*')].every((one) => getComputedStyle(one).animationName === 'none' && parseFloat(getComputedStyle(one).transitionDuration) === 0)"
+                    "[...document.querySelectorAll('*')].map((one) => getComputedStyle(one))"
+                        + ".every((style) => style.animationName === 'none' && parseFloat(style.transitionDuration) === 0)"
                 ))
         }
     }
@@ -89,20 +90,22 @@ extension PageTests {
             try await page.press("f")
             try await page.wait("filters.checkVisibility()")
             try await page.evaluate("document.querySelector('.skip').focus()")
-            var seen: Set<String> = []
+            var seen: Set<String> = [], last = ""
             for _ in 0..<200 {
                 try await page.press("Tab")
                 let stop = try await page.text(
                     """
                     (() => {
-                        const one = document.activeElement, frame = one.id === 'words' ? one.closest('form') : one, style = getComputedStyle(frame);
+                        const one = document.activeElement, style = getComputedStyle(one.id === 'words' ? one.closest('form') : one);
                         if (one === document.body) return 'end';
-                        const name = [...document.querySelectorAll('*')].indexOf(one) + ' ' + one.tagName + '#' + one.id + '.' + one.className;
+                        const name = `${[...document.querySelectorAll('*')].indexOf(one)} ${one.tagName}#${one.id}.${one.className}`;
                         return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 ? 'seen ' : 'unseen ') + name;
                     })()
                     """)
                 #expect(!stop.hasPrefix("unseen"), "\(stop)")
-                if stop == "end" || !seen.insert(stop).inserted { break }
+                // A date is several stops in one field.
+                if stop == "end" || (stop != last && !seen.insert(stop).inserted) { break }
+                last = stop
             }
             // All parts of the page are on the way.
             #expect(seen.count > 25, "\(seen.count) stops")
@@ -118,11 +121,12 @@ extension PageTests {
                 """
                 import('/ui/words.js').then(({LANGUAGES: {en, zh}}) => {
                     const names = (text) => [...new Set([text].flat().flatMap((one) => one.match(/\\{\\w+\\}/g) ?? []))].sort().join();
-                    const used = [...document.querySelectorAll('*')].flatMap((one) => [...one.attributes].filter(({name}) => name.startsWith('data-words')).map(({value}) => value));
+                    const used = [...document.querySelectorAll('*')].flatMap((one) => [...one.attributes])
+                        .filter(({name}) => name.startsWith('data-words')).map(({value}) => value);
                     return [
                         ...Object.keys(en).filter((key) => !(key in zh)).map((key) => `${key} isn't in Chinese`),
-                        ...Object.keys(zh).filter((key) => !(key in en) && !key.startsWith('error_')).map((key) => `${key} isn't in English`),
-                        ...Object.keys(en).filter((key) => key in zh && names(en[key]) !== names(zh[key])).map((key) => `${key}: ${names(en[key])} and ${names(zh[key])}`),
+                        ...Object.keys(zh).filter((key) => !(key in en || key.startsWith('error_'))).map((key) => `${key} isn't in English`),
+                        ...Object.keys(en).filter((key) => key in zh && names(en[key]) !== names(zh[key])).map((key) => `${key} has other {names}`),
                         ...used.filter((key) => !(key in en)).map((key) => `${key} is used and isn't there`),
                     ];
                 })

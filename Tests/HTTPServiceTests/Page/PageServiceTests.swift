@@ -41,7 +41,7 @@ extension PageTests {
                     switch isFailing.withLock({ $0 }) {
                     case 1 where address.hasSuffix("/api/search"):
                         .answer(
-                            "{\"error\":{\"message\":\"too many requests wait already; try again\",\"type\":\"x\",\"code\":\"overloaded\"}}",
+                            "{\"error\":{\"message\":\"too many wait already\",\"type\":\"x\",\"code\":\"overloaded\"}}",
                             status: 503)
                     case 2: .unreachable
                     case 3 where address.hasSuffix("/api/search"): .silence
@@ -101,10 +101,11 @@ extension PageTests {
 
     @Test func progressIsShownAsItComes() async throws {
         let progress =
-            "{\"event\":\"progress\",\"found\":40,\"walking\":false,\"embedded\":9,\"unchanged\":0,\"duplicates\":0,\"moved\":0,\"failed\":1,"
-            + "\"missing\":0,\"unreachable\":0,\"seconds\":4,\"rate\":2.5,\"remaining\":12}"
+            "{\"event\":\"progress\",\"found\":40,\"walking\":false,\"embedded\":9,\"unchanged\":0,\"duplicates\":0,\"moved\":0,"
+            + "\"failed\":1,\"missing\":0,\"unreachable\":0,\"seconds\":4,\"rate\":2.5,\"remaining\":12}"
         let job =
-            "{\"id\":7,\"outcome\":\"running\",\"started\":\"2026-01-01T00:00:00Z\",\"progress\":\(progress.replacing("40", with: "10")),\"problem_count\":0,\"problems\":[]}"
+            "{\"id\":7,\"outcome\":\"running\",\"started\":\"2026-01-01T00:00:00Z\",\"problem_count\":0,\"problems\":[],"
+            + "\"progress\":\(progress.replacing("40", with: "10"))}"
         let events = Array("event: progress\ndata: \(progress)\n\n".utf8)
         let isHeld = Mutex(true)
         try await PageVisit.make(

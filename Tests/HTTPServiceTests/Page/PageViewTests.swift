@@ -15,8 +15,8 @@ extension PageTests {
             let hit = try await page.evaluate(
                 """
                 fetch('/api/search', {method: 'POST', headers: {'Content-Type': 'application/json'},
-                    body: JSON.stringify({q: 'picture number 2', color: '#804020', text_weight: 2, limit: 10000})}).then((answer) => answer.json())
-                    .then(({hits}) => hits[0])
+                    body: JSON.stringify({q: 'picture number 2', color: '#804020', text_weight: 2, limit: 10000})})
+                    .then((answer) => answer.json()).then(({hits}) => hits[0])
                 """)
             let similarity = try #require(hit["similarity"]?.number), place = Int(try #require(hit["vector_rank"]?.number))
             let words = try #require(hit["text_score"]?.number), score = try #require(hit["score"]?.number)
@@ -94,15 +94,15 @@ extension PageTests {
     /// Whether the tiles are those of the places in the window: without gaps, each the picture of its place, over the whole window.
     private static let rightTiles = """
         (() => {
-            const tiles = [...document.querySelectorAll('.tile')], places = tiles.map((tile) => Number(tile.dataset.place)).sort((a, b) => a - b);
-            const shown = places.filter((place) => { const box = document.querySelector(`.tile[data-place="${place}"]`).getBoundingClientRect();
-                return box.bottom > 0 && box.top < innerHeight; });
-            const boxes = [...document.querySelectorAll('.row')].map((row) => row.getBoundingClientRect()), grid = document.getElementById('grid').getBoundingClientRect();
-            return shown.length > 0 && shown.every((place, at) => at === 0 || place === shown[at - 1] + 1)
-                && tiles.every((tile) => Number(tile.dataset.id) === 1000 + Number(tile.dataset.place))
-                && Math.min(...boxes.map(({top}) => top)) <= Math.max(0, grid.top) && Math.max(...boxes.map(({bottom}) => bottom)) >= Math.min(innerHeight, grid.bottom) - 1
-                && [...document.querySelectorAll('.tile img')].filter((image) => image.getBoundingClientRect().top < innerHeight && image.getBoundingClientRect().bottom > 0)
-                    .every((image) => image.naturalWidth > 0);
+            const all = (selector) => [...document.querySelectorAll(selector)], box = (one) => one.getBoundingClientRect();
+            const isSeen = (one) => box(one).bottom > 0 && box(one).top < innerHeight, place = (tile) => Number(tile.dataset.place);
+            const tiles = all('.tile'), seen = tiles.filter(isSeen).map(place).sort((a, b) => a - b), rows = all('.row').map(box);
+            const end = Math.min(innerHeight, box(document.getElementById('grid')).bottom) - 1;
+            return seen.length > 0 && seen.every((one, at) => at === 0 || one === seen[at - 1] + 1)
+                && tiles.every((tile) => Number(tile.dataset.id) === 1000 + place(tile))
+                && Math.min(...rows.map(({top}) => top)) <= Math.max(0, box(document.getElementById('grid')).top)
+                && Math.max(...rows.map(({bottom}) => bottom)) >= end
+                && all('.tile img').filter(isSeen).every((image) => image.naturalWidth > 0);
         })()
         """
 

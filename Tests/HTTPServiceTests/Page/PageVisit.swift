@@ -71,7 +71,7 @@ struct PageVisit {
 
     /// Empties the search field, types and presses Enter.
     func search(_ words: String) async throws {
-        try await page.evaluate("document.getElementById('words').select()")
+        try await page.evaluate("(words.focus(), words.select())")
         try await page.press("Backspace")
         try await page.type(words)
         try await page.press("Enter")

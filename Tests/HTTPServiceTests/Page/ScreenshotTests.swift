@@ -68,7 +68,7 @@ extension PageTests {
         Shot(
             name: "page-picture", query: "q=dolphin", script: "document.querySelectorAll('.tile .open')[1].click()",
             isThere:
-                "viewer.open && facts.children.length > 8 && document.getElementById('viewer-image').naturalWidth > 0 && document.getElementById('viewer-image').src.endsWith('/file')"
+                "viewer.open && facts.children.length > 8 && document.querySelector('#viewer-image[src$=file]')?.naturalWidth > 0"
         ),
         Shot(name: "page-narrow", query: "q=a+red+flower", theme: "light", width: 390, height: 800),
     ]

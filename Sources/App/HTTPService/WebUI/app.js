@@ -275,6 +275,7 @@ addEventListener("keydown", (event) => {
   if (isTyping || event.altKey || event.ctrlKey || event.metaKey || document.querySelector("dialog[open]")) return;
   if (event.key === "/") {
     event.preventDefault();
+    words.focus();
     words.select();
   } else if (event.key === "?") {
     find("open-help").click();

@@ -6,8 +6,10 @@ import { has, language, say } from "./words.js";
 /** `{text, detail}`; the detail is empty where the text says it all. */
 export function explain(error) {
   if (error instanceof Unreachable) return { text: say("offline"), detail: "" };
-  if (!(error instanceof ServiceError)) return { text: error.message, detail: "" };
+  // Further lines point at places in a line above them, which takes letters of equal width.
+  const [message] = error.message.split("\n");
+  if (!(error instanceof ServiceError)) return { text: message, detail: "" };
   const name = `error_${error.code}`, text = has(name) ? say(name) : say("errorOther", { status: error.status });
   // The service speaks English: where that is the page's language its own words are the better ones.
-  return language() === "en" && !has(name) ? { text: error.message, detail: "" } : { text, detail: error.message };
+  return language() === "en" && !has(name) ? { text: message, detail: "" } : { text, detail: message };
 }
