@@ -149,6 +149,7 @@ import Testing
         #expect(try library.database.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM line") } == 5)
         #expect(try library.verify() == LibraryFindings())
         // Changed bytes are another picture, with other text.
+        try FileManager.default.removeItem(atPath: pictures.appending("sign.png").display)
         try makePicture(pictures.appending("page.png"), "#40a0a0", width: 41, height: 20)
         _ = try await library.indexAll([pictures], ColorEmbedder())
         _ = try await read(reader())

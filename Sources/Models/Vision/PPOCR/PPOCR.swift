@@ -8,7 +8,7 @@ public enum PPOCR {
         name: "PPOCR", group: "Vision",
         summary: "Text in pictures, PP-OCRv6: detector, line reader, lines on their heads (PaddleOCR; Liao et al. 2020, Du et al. 2022)",
         layouts: ["rapidocr's PyTorch networks, merged for inference"],
-        worstDifference: 2e-6,
+        worstDifference: 4e-7,
         published: [],
         recognises: { $0.modelType == "ppocr" },
         load: { folder in
