@@ -4,10 +4,11 @@ import VectorIndex
 /// What every `NearestNeighborIndex` must do, whatever it stores its vectors in. `make` gives an empty index of a dimension
 /// and metric; `tolerance` is what a stored component may be off by. Returns what was wrong, in words: empty when all is well.
 public func checkIndex(
-    _ metric: Metric, tolerance: Float, make: (_ dimension: Int, _ metric: Metric) throws -> any NearestNeighborIndex
+    _ metric: Metric, tolerance: Float, dimensions: [Int] = [1, 3, 64, 77],
+    make: (_ dimension: Int, _ metric: Metric) throws -> any NearestNeighborIndex
 ) throws -> [String] {
     var check = IndexCheck(metric: metric, tolerance: tolerance)
-    for dimension in [1, 3, 64, 77] {
+    for dimension in dimensions {
         check.dimension = dimension
         try check.changes(try make(dimension, metric))
         try check.searches(try make(dimension, metric))

@@ -126,7 +126,8 @@ private func problem(_ body: () throws -> Void) -> String {
         let server = try StubServer { call, number in number == 8 ? .close : quietly(call) }, pauses = Pauses()
         let index = try MilvusIndex.open(try address(server), retries: pauses.policy)
         for _ in 0..<6 { #expect(try index.vectors(ids: [1]).ids == []) }
-        #expect(server.calls.count == 5 + 6 + 1 && pauses.seconds.count == 1)
+        // The first attempt after it may come before the end of the old one is known.
+        #expect(server.calls.count == 5 + 6 + 1 && !pauses.seconds.isEmpty)
     }
 
     @Test func sendsTheTokenAndTheDatabase() throws {
@@ -158,6 +159,8 @@ private func problem(_ body: () throws -> Void) -> String {
         #expect(try query() == (isSession ? 1 : 0, isSession ? 1 : 0))
         try index.upsert(ids: [1], vectors: try Tensor([1, 2, 3] as [Float], [1, 3]))
         #expect(try query() == (isSession ? 1 : 0, isSession ? 77 : 0))
+        // The stub says that ids are there only where it is told to: a removal of none asks for nothing more.
+        #expect(try index.remove(ids: [1]) == 0 && query() == (isSession ? 1 : 0, isSession ? 77 : 0))
     }
 }
 

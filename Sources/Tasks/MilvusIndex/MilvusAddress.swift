@@ -4,7 +4,7 @@ import VectorIndex
 /// Where a collection lies: `milvus://host:port/collection`, or `milvus+tls://` for an encrypted connection, with options after `?`:
 ///
 ///     index=flat        how the server searches: flat (exact; the default), hnsw, ivf_flat or autoindex, for a collection that is made
-///     consistency=session  session: own changes are seen at once, those of others within a moment; strong: all changes are seen
+///     consistency=session  own changes are seen at once, those of others within a moment; strong: all changes are seen
 ///     timeout=30        seconds that one request may take
 ///     database=NAME     of the server's databases
 ///     ca=FILE           certificates (PEM) to trust in place of the system's

@@ -56,6 +56,7 @@ extension MilvusIndex {
             let part = wanted[start..<min(wanted.count, start + IDExpression.mostListed)]
             let there = try query(IDExpression.among(part), [MilvusMessage.idField], "look for ids").longs[MilvusMessage.idField] ?? []
             guard !there.isEmpty else { continue }
+            defer { noteRemoval() }
             try change("Delete", MilvusMessage.delete(address, expression: IDExpression.among(there)), "remove vectors")
             removed += there.count
         }

@@ -17,8 +17,9 @@ public final class MilvusIndex: NearestNeighborIndex {
     let client: MilvusClient
     /// As the server calls it.
     let serverMetric: String
-    /// When the last change was made here, in the server's time, and whether something was read.
-    private let seen = Mutex((time: UInt64(0), isRead: false))
+    /// What reads must see. The server's time of the last change; for what has none, removals and what others did before, all reads are
+    /// numbered by how many such changes there were, and the first after each waits for everything.
+    private let seen = Mutex((time: UInt64(0), untimed: 1, read: 0))
     private let knownCount = Mutex(0)
 
     private static let mark = "Sensorium: "
@@ -178,12 +179,16 @@ public final class MilvusIndex: NearestNeighborIndex {
 
     /// A read that sees what was changed here. The first of all sees what was changed anywhere before.
     func reading<Result>(_ body: (_ after: UInt64?) throws(IndexError) -> Result) throws(IndexError) -> Result {
-        let answer = try body(seen.withLock { $0.isRead ? $0.time : nil })
-        seen.withLock { $0.isRead = true }
+        let (time, number) = seen.withLock { ($0.read < $0.untimed ? nil : $0.time, $0.untimed) }
+        let answer = try body(time)
+        seen.withLock { $0.read = max($0.read, number) }
         return answer
     }
 
     func noteChange(at time: UInt64) { seen.withLock { $0.time = max($0.time, time) } }
+
+    /// Milvus doesn't say when a removal takes effect.
+    func noteRemoval() { seen.withLock { $0.untimed += 1 } }
 
     func query(_ expression: String, _ fields: [String], _ operation: String) throws(IndexError) -> MilvusRows {
         let answer = try reading { (after) throws(IndexError) in

@@ -74,8 +74,6 @@ enum MilvusMessage {
         return writer.bytes
     }
 
-    static func flush(_ address: MilvusAddress) -> [UInt8] { named(address) }
-
     static func compact(collection: Int64) -> [UInt8] {
         var writer = ProtobufWriter()
         writer.add(1, Int(collection))

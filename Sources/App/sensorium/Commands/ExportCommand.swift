@@ -23,7 +23,7 @@ struct ExportCommand: ParsableCommand {
               sensorium export --output vectors.npy > paths.txt
               sensorium export --output vectors.faiss --paths paths.txt
               sensorium export --output vectors.npy --metadata vectors.jsonl
-              sensorium export --output library-folder --captions
+              sensorium export --output library-folder --captions --index sensorium-clip-base
               sensorium export --index sensorium-clip-base --output vectors.fvecs --paths paths.txt
             """)
 

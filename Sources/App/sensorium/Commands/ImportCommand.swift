@@ -23,7 +23,7 @@ struct ImportCommand: ParsableCommand {
 
             EXAMPLES
               sensorium import clip-retrieval-folder --model clip-folder
-              sensorium import vectors.npy --metadata paths.txt --model sensorium-clip-base
+              sensorium import vectors.fvecs --metadata paths.txt --model sensorium-clip-base
               sensorium import vectors.faiss --metadata vectors.jsonl --pictures ~/Pictures
             """)
 

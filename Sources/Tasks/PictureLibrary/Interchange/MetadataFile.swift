@@ -11,8 +11,6 @@ final class MetadataWriter {
 
     private let form: Form
 
-    static func canWrite(_ path: String) -> Bool { path.hasSuffix(".jsonl") || path.hasSuffix(".parquet") }
-
     init(path: String) throws(CheckpointError) {
         if path.hasSuffix(".parquet") {
             form = .parquet(try ParquetWriter(path: path, columns: PictureRecord.columns))
