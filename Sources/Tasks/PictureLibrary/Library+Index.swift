@@ -43,7 +43,7 @@ extension Library {
         for root in roots where root.status() == nil {
             let reason = systemMessage(errno)
             // A known folder that is away now is reported by the run, and its pictures stay.
-            let known = try database.read { try !$0.files(at: root).isEmpty }
+            let known = given.isEmpty ? true : try database.read { try !$0.files(at: root).isEmpty }
             guard known else { throw .unreachableRoot(path: root.display, reason: reason) }
         }
         let now = options.date()

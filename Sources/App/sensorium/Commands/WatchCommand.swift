@@ -19,10 +19,10 @@ struct WatchCommand: AsyncParsableCommand {
             ends it after the batch in work. Another `sensorium index` on the same library is waited for.
 
             EXAMPLES
-              sensorium watch                                  the folders of earlier runs
+              sensorium watch
               sensorium watch ~/Pictures ~/Camera
-              sensorium watch --settle 10 --every 15m ~/Shared
-              sensorium watch --json ~/Pictures                one JSON object for every event
+              sensorium watch --settle 10 --every 15m ~/Camera
+              sensorium watch --json ~/Pictures
             """)
 
     @Argument(help: "Folders (default: the folders of earlier runs).", completion: .directory)
