@@ -73,7 +73,7 @@ extension PageTests {
                 ("document.querySelector('.tile img').removeAttribute('alt')", "has no alt"),
                 ("document.querySelector('.quick').tabIndex = 0", "stops 2 times"),
                 ("document.querySelector('#language').style.cssText = 'min-height: 0; height: 20px'", "hard to hit"),
-                ("document.querySelector('#words').setAttribute('aria-invalid', 'true')", "nothing says why"),
+                ("document.querySelector('#language').setAttribute('aria-invalid', 'true')", "nothing says why"),
                 ("document.querySelector('.row').removeAttribute('role')", "no rows"),
             ] {
                 try await visit.page.evaluate("void (\(mistake))")

@@ -116,8 +116,8 @@ import Testing
     @Test func moreAndLessLikeAPictureComeFromTilesKeysAndTheViewer() async throws {
         try await PageVisit.make(try await ServiceFixture()) { visit in
             let page = visit.page
-            try await visit.search("picture number 1")
-            try await visit.showsFirst("picture number 1")
+            try await visit.search("picture number 3")
+            try await visit.showsFirst("picture number 3")
             // The buttons on a tile are there while it has the focus or the mouse.
             try await page.evaluate("document.querySelector('.tile .open').focus()")
             try await page.click(".tile[data-place='0'] [data-act=more]")
