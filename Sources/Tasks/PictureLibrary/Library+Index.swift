@@ -57,7 +57,7 @@ extension Library {
     }
 
     /// Without those that lie inside another.
-    private static func distinct(_ roots: [FilePath]) -> [FilePath] {
+    static func distinct(_ roots: [FilePath]) -> [FilePath] {
         roots.sorted().reduce(into: []) { kept, root in
             if !kept.contains(where: { root.isInside($0) }) { kept.append(root) }
         }

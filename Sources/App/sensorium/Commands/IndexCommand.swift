@@ -161,11 +161,7 @@ struct IndexCommand: AsyncParsableCommand {
             return
         }
         guard !output.quiet else { return }
-        let counts = [
-            ("embedded", progress.embedded), ("unchanged", progress.unchanged), ("copies", progress.duplicates), ("moved", progress.moved),
-            ("failed", progress.failed), ("gone", progress.missing), ("out of reach", progress.unreachable),
-        ]
-        let told = counts.filter { $0.1 > 0 || $0.0 == "embedded" }.map { "\(NumberText.grouped($0.1)) \($0.0)" }.joined(separator: ", ")
+        let told = ProgressReport.outcome(progress, withUnchanged: true, alwaysEmbedded: true)
         let time = NumberText.duration(progress.elapsed)
         let console = Console.standard
         console.error("\(summary.isCancelled ? "Interrupted" : "Done"): \(NumberText.grouped(progress.found)) files in \(time): \(told)")

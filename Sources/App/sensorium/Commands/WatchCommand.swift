@@ -68,19 +68,25 @@ struct WatchCommand: AsyncParsableCommand {
     func run() async throws {
         BufferPool.returnLargeBlocks(of: 1 << 20)
         let path = libraryOptions.path, options = options
-        let given = folders.map { FilePath($0).absolute() }
-        // Says what is wrong with the model or the folders before anything is watched; makes the library where there is none.
-        let first = try LibraryUpdate(
-            of: path, roots: given, model: model, precision: precision.precision, options: options.indexing, find: ModelPlace.find)
-        let roots = given.isEmpty ? try first.library.roots() : given
-        guard !roots.isEmpty else { throw LibraryError.nothingToIndex(path: path.display) }
-        let watch = try LibraryWatch(library: path, roots: roots, options: options) { [model, precision] roots, indexing, onEvent in
+        let watch = try LibraryWatch(library: path, roots: roots(path, options.indexing), options: options) {
+            [model, precision] roots, indexing, onEvent in
             // Made anew each time: the library may have changed its model, and between runs no model takes memory.
             let update = try LibraryUpdate(
                 of: path, roots: roots, model: model, precision: precision.precision, options: indexing, find: ModelPlace.find)
             return try await update.run(onEvent: onEvent)
         }
         try await follow(watch)
+    }
+
+    /// The folders to watch. Says what is wrong with them or the model before anything is watched, makes the library where there is
+    /// none, and lets the model go.
+    private func roots(_ path: FilePath, _ indexing: IndexingOptions) throws -> [FilePath] {
+        let given = folders.map { FilePath($0).absolute() }
+        let update = try LibraryUpdate(
+            of: path, roots: given, model: model, precision: precision.precision, options: indexing, find: ModelPlace.find)
+        let roots = given.isEmpty ? try update.library.roots() : given
+        guard !roots.isEmpty else { throw LibraryError.nothingToIndex(path: path.display) }
+        return roots
     }
 
     private var options: LibraryWatch.Options {
@@ -131,13 +137,8 @@ private final class WatchReport: Sendable {
     }
 
     private func tell(_ summary: IndexSummary, isWhole: Bool) {
-        let progress = summary.progress
-        let counts = [
-            ("embedded", progress.embedded), ("copies", progress.duplicates), ("moved", progress.moved), ("failed", progress.failed),
-            ("gone", progress.missing), ("out of reach", progress.unreachable),
-        ].filter { $0.1 > 0 }
-        guard isWhole || !counts.isEmpty else { return }
-        let told = counts.map { "\(NumberText.grouped($0.1)) \($0.0)" }.joined(separator: ", ")
+        let told = ProgressReport.outcome(summary.progress, withUnchanged: false, alwaysEmbedded: false)
+        guard isWhole || !told.isEmpty else { return }
         output.remark((isWhole ? "looked at everything: " : "") + (told.isEmpty ? "nothing changed" : told))
     }
 

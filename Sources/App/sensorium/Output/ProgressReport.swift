@@ -92,6 +92,14 @@ final class ProgressReport: Sendable {
         return parts.joined(separator: ", ")
     }
 
+    /// What a run did, in words: counts above 0 but for those left out; the embedded ones always where `alwaysEmbedded`.
+    static func outcome(_ progress: IndexProgress, withUnchanged: Bool, alwaysEmbedded: Bool) -> String {
+        [
+            ("embedded", progress.embedded), ("unchanged", withUnchanged ? progress.unchanged : 0), ("copies", progress.duplicates),
+            ("moved", progress.moved), ("failed", progress.failed), ("gone", progress.missing), ("out of reach", progress.unreachable),
+        ].filter { $0.1 > 0 || alwaysEmbedded && $0.0 == "embedded" }.map { "\(NumberText.grouped($0.1)) \($0.0)" }.joined(separator: ", ")
+    }
+
     /// `312 of 1,024 pictures (30%), 41.2/s, 0:17 left, 3 failed`.
     static func line(_ progress: IndexProgress) -> String {
         let of =

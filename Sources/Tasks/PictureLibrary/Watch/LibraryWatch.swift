@@ -123,8 +123,6 @@ public struct LibraryWatch: Sendable {
             while !roots.contains(folder), !folder.isFolder { folder = folder.folder }
             return folder
         }
-        return Set(folders).sorted().reduce(into: []) { kept, folder in
-            if !kept.contains(where: { folder.isInside($0) }) { kept.append(folder) }
-        }
+        return Library.distinct(folders)
     }
 }
