@@ -2,7 +2,7 @@
 // cache once and spread element by element over the columns of the right operand, which is the small one in a forward pass and is
 // packed into panels (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", with the roles of the operands
 // exchanged). So weights need no packed copy: they stay in the file's mapping, shared by all processes. Matrices that meet many inputs
-// are packed once all the same, at the end of this file: then the operands have their usual roles, and nothing is transposed.
+// are packed once all the same (gemm_packed.c): then the operands have their usual roles, and nothing is transposed.
 #include "gemm.h"
 #include <string.h>
 #include "scratch.h"
@@ -10,10 +10,6 @@
 
 // Panels that are multiplied at a time: with a group of rows they stay in L2 and L3.
 enum { BLOCK_PANELS = 16 };
-
-static intptr_t panel_vectors(const sn_kernel_table *f, intptr_t columns) {
-    return sn_least((columns + f->vw - 1) / f->vw, f->nr / f->vw);
-}
 
 intptr_t sn_packed_size(intptr_t n, intptr_t k) {
     intptr_t vw = sn_kernels()->vw;
@@ -26,7 +22,7 @@ static void pack_panels(void *context, intptr_t start, intptr_t end) {
     const pack_job *job = context;
     const sn_kernel_table *f = job->f;
     for (intptr_t panel = start; panel < end; panel++) {
-        intptr_t first = panel * f->nr, columns = sn_least(f->nr, job->n - first), width = panel_vectors(f, columns) * f->vw;
+        intptr_t first = panel * f->nr, columns = sn_least(f->nr, job->n - first), width = sn_panel_vectors(f, columns) * f->vw;
         float *to = job->packed + first * job->k;
         const float *from = job->b + first * job->n_stride;
         if (columns < width) memset(to, 0, (size_t)(width * job->k) * 4);
@@ -86,7 +82,7 @@ static void look_ahead(sn_ahead *ahead) {
 }
 
 bool sn_left_direct(const sn_left *left) {
-    return left->format == SN_WEIGHT_F32 && left->step == 1 && left->row_stride % 1024 != 0 && (uintptr_t)left->values % 4 == 0;
+    return left->format == SN_WEIGHT_F32 && left->step == 1 && !sn_crowds_cache(left->row_stride) && (uintptr_t)left->values % 4 == 0;
 }
 
 void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const float *panel, int32_t vectors, float *c, intptr_t ldc,
@@ -105,7 +101,7 @@ void sn_group_times_panel(sn_group group, intptr_t count, intptr_t k, const floa
 
 void sn_group_times_columns(sn_group group, intptr_t count, intptr_t k, const float *panel, intptr_t columns, float *c, intptr_t ldc) {
     const sn_kernel_table *f = sn_kernels();
-    intptr_t vectors = panel_vectors(f, columns), width = vectors * f->vw;
+    intptr_t vectors = sn_panel_vectors(f, columns), width = vectors * f->vw;
     if (columns == width) {
         sn_group_times_panel(group, count, k, panel, (int32_t)vectors, c, ldc, NULL);
         return;
@@ -224,7 +220,7 @@ static void direct_panels(const linear_job *job, const row_group *g, sn_ahead *a
     float *c = sn_scratch(SCRATCH_TILE, GEMM_GROUP * GEMM_NR_MAX);
     sn_group rows = {(const float *)(const void *)row_at(g, 0), g->left.row_stride, GEMM_KC};
     for (intptr_t j = 0; j < job->packed; j += f->nr) {
-        intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, inputs);
+        intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = sn_panel_vectors(f, inputs);
         fetch_places(job, g, j, inputs);
         sn_group_times_panel(rows, g->rows, k, job->panels + j * k, (int32_t)vectors, c, vectors * f->vw, ahead);
         finish_turned(job, g, c, vectors * f->vw, j, inputs);
@@ -241,7 +237,7 @@ static void copied_panels(const linear_job *job, const row_group *g, sn_ahead *a
         intptr_t kc = sn_least(GEMM_KC, k - k0);
         sn_left_range(&g->left, g->first, g->rows, k0, kc, copy);
         for (intptr_t j = 0; j < job->packed; j += f->nr) {
-            intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = panel_vectors(f, inputs), width = vectors * f->vw;
+            intptr_t inputs = sn_least(f->nr, job->packed - j), vectors = sn_panel_vectors(f, inputs), width = vectors * f->vw;
             float *c = sums + j / f->nr * size;
             if (k0 + kc == k) fetch_places(job, g, j, inputs);
             for (intptr_t i = 0; i < g->rows; i += f->mr) {
@@ -317,122 +313,6 @@ void sn_linear(intptr_t m, const float *x, intptr_t x_row, const sn_weights *par
         if (rest.residual) rest.residual += columns;
         epilogue = &rest;
     }
-}
-
-// ---- linear with weights packed once: inputs are spread, and the result is written as it is computed
-
-// Inputs of a block and their range of k stay in L2 beside one panel.
-enum { PACKED_KC = 768, PACKED_ROWS = 192 };
-
-intptr_t sn_packed_weights_size(const sn_weights *parts, intptr_t count) {
-    intptr_t n = 0;
-    for (intptr_t i = 0; i < count; i++) n += parts[i].n;
-    return sn_packed_size(n, parts->k);
-}
-
-typedef struct { const sn_weights *parts; intptr_t count, n; float *packed; const sn_kernel_table *f; } pack_weights_job;
-
-static void pack_weight_panels(void *context, intptr_t start, intptr_t end) {
-    const pack_weights_job *job = context;
-    const sn_kernel_table *f = job->f;
-    intptr_t k = job->parts->k;
-    for (intptr_t panel = start; panel < end; panel++) {
-        intptr_t first = panel * f->nr, columns = sn_least(f->nr, job->n - first), width = panel_vectors(f, columns) * f->vw;
-        float *to = job->packed + first * k;
-        if (columns < width) memset(to, 0, (size_t)(width * k) * 4);
-        intptr_t before = 0;  // columns of the parts passed
-        for (intptr_t i = 0; i < job->count && before < first + columns; before += job->parts[i++].n) {
-            const sn_weights *part = job->parts + i;
-            intptr_t from = first > before ? first - before : 0, until = sn_least(part->n, first + columns - before);
-            if (from < until)
-                f->transpose((const float *)part->rows + from * (part->row_bytes / 4), part->row_bytes / 4, until - from, k, NULL, 0,
-                             to + before + from - first, width);
-        }
-    }
-}
-
-void sn_pack_weights(const sn_weights *parts, intptr_t count, float *packed) {
-    pack_weights_job job = {parts, count, 0, packed, sn_kernels()};
-    for (intptr_t i = 0; i < count; i++) job.n += parts[i].n;
-    sn_parallel_for((job.n + job.f->nr - 1) / job.f->nr, 1, pack_weight_panels, &job);
-}
-
-typedef struct {
-    intptr_t m, k, n, x_row, y_row, block, panels;
-    const float *x, *packed;
-    float *y;
-    const sn_epilogue *epilogue;
-    const sn_kernel_table *f;
-} packed_job;
-
-// Rows c[rows][width] of a tile to y.
-static void finish_tile(const packed_job *job, float *c, intptr_t rows, intptr_t width, intptr_t row, intptr_t column) {
-    static const sn_epilogue none = {1.0f, NULL, NULL, -1, NULL, 0};
-    const sn_kernel_table *f = job->f;
-    const sn_epilogue *e = job->epilogue ? job->epilogue : &none;
-    intptr_t columns = sn_least(width, job->n - column);
-    const float *bias = e->bias ? e->bias + column : NULL, *scale = e->scale ? e->scale + column : NULL;
-    const float *residual = e->residual ? e->residual + row * e->residual_stride + column : NULL;
-    float *y = job->y + row * job->y_row + column;
-    if (e->activation < 0) {
-        f->finish_rows(c, rows, width, columns, e->alpha, bias, scale, residual, e->residual_stride, y, job->y_row);
-        return;
-    }
-    if (bias || scale || e->alpha != 1.0f) f->finish_rows(c, rows, width, columns, e->alpha, bias, scale, NULL, 0, c, width);
-    f->unary((sn_unary)e->activation, c, c, rows * width);
-    f->finish_rows(c, rows, width, columns, 1.0f, NULL, NULL, residual, e->residual_stride, y, job->y_row);
-}
-
-// A block of inputs times one panel; panels of one block follow each other.
-static void packed_blocks(void *context, intptr_t start, intptr_t end) {
-    const packed_job *job = context;
-    const sn_kernel_table *f = job->f;
-    float *sums = sn_scratch(SCRATCH_TILE, PACKED_ROWS * GEMM_NR_MAX);
-    for (intptr_t place = start; place < end; place++) {
-        intptr_t first = place / job->panels * job->block, column = place % job->panels * f->nr;
-        intptr_t rows = sn_least(job->block, job->m - first), vectors = panel_vectors(f, sn_least(f->nr, job->n - column));
-        intptr_t width = vectors * f->vw;
-        const float *panel = job->packed + column * job->k;
-        for (intptr_t k0 = 0; k0 < job->k || k0 == 0; k0 += PACKED_KC) {
-            intptr_t kc = sn_least(PACKED_KC, job->k - k0);
-            for (intptr_t i = 0; i < rows; i += f->mr) {
-                intptr_t some = sn_least(f->mr, rows - i);
-                float *c = sums + i * width;
-                const float *x = job->x + (first + i) * job->x_row + k0;
-                f->gemm_tile((int32_t)some, (int32_t)vectors, kc, x, job->x_row, panel + k0 * width, c, width, k0 > 0);
-                if (k0 + kc == job->k) finish_tile(job, c, some, width, first + i, column);
-            }
-        }
-    }
-}
-
-typedef struct { const float *x; intptr_t x_row, k, to_row; float *to; } spread_job;
-
-static void spread_rows(void *context, intptr_t start, intptr_t end) {
-    const spread_job *job = context;
-    for (intptr_t i = start; i < end; i++) memcpy(job->to + i * job->to_row, job->x + i * job->x_row, (size_t)job->k * 4);
-}
-
-void sn_linear_packed(intptr_t m, const float *x, intptr_t x_row, const float *packed, intptr_t n, intptr_t k, float *y, intptr_t y_row,
-                      const sn_epilogue *epilogue) {
-    if (m <= 0 || n <= 0) return;
-    const sn_kernel_table *f = sn_kernels();
-    packed_job job = {m, k, n, x_row, y_row, 0, (n + f->nr - 1) / f->nr, x, packed, y, epilogue, f};
-    float *copy = NULL;
-    intptr_t copy_row = k + 16, copy_bytes = m * copy_row * 4;
-    if (x_row % 1024 == 0 && m > 1) {  // rows that would push each other out of the cache
-        copy = sn_pool_allocate(copy_bytes);
-        spread_job spread = {x, x_row, k, copy_row, copy};
-        sn_parallel_for(m, 1 + 65536 / (k + 1), spread_rows, &spread);
-        job.x = copy;
-        job.x_row = copy_row;
-    }
-    intptr_t most = PACKED_ROWS / f->mr * f->mr, blocks = (m + most - 1) / most;
-    job.block = ((m + blocks - 1) / blocks + f->mr - 1) / f->mr * f->mr;
-    blocks = (m + job.block - 1) / job.block;
-    double work = (double)sn_least(job.block, m) * (double)k * (double)f->nr;
-    sn_parallel_for(blocks * job.panels, 1 + (intptr_t)(65536.0 / (work + 1)), packed_blocks, &job);
-    if (copy) sn_pool_release(copy, copy_bytes);
 }
 
 // ---- the product of two matrices

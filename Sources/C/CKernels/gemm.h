@@ -14,6 +14,14 @@ typedef struct {
 
 static inline intptr_t sn_least(intptr_t a, intptr_t b) { return a < b ? a : b; }
 
+// Vectors of a panel of `columns` columns, the widest that there are at most.
+static inline intptr_t sn_panel_vectors(const sn_kernel_table *f, intptr_t columns) {
+    return sn_least((columns + f->vw - 1) / f->vw, f->nr / f->vw);
+}
+
+// Whether rows so many floats apart start in one cache set, so that they would push each other out.
+static inline bool sn_crowds_cache(intptr_t stride) { return stride % 1024 == 0; }
+
 // A group of rows for the tiles: ranges of GEMM_KC elements `step` apart, rows `stride` apart.
 typedef struct { const float *rows; intptr_t stride, step; } sn_group;
 // Whether the tiles may read the rows where they lie: rows that start in one cache set would push each other out.

@@ -79,10 +79,6 @@ extension Tensor {
     public static func readingWeightsInPlace<Result, Failure: Error>(
         _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // `TaskLocal.withValue` loses the type of the error.
-        let outcome = PackedWeights.$isAllowed.withValue(false) { () -> Swift.Result<Result, Failure> in
-            do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
-        }
-        return try outcome.get()
+        try PackedWeights.$isAllowed.keepingErrors(false, body)
     }
 }

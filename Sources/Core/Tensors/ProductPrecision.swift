@@ -19,11 +19,7 @@ extension Tensor {
     public static func computing<Result, Failure: Error>(
         in precision: ProductPrecision, _ body: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        // `TaskLocal.withValue` loses the type of the error.
-        let outcome = ProductPrecision.$current.withValue(precision) { () -> Swift.Result<Result, Failure> in
-            do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
-        }
-        return try outcome.get()
+        try ProductPrecision.$current.keepingErrors(precision, body)
     }
 
     /// The same values as products read them: rounded to bf16 where that is asked for.

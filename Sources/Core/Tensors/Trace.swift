@@ -75,11 +75,7 @@ extension Tensor {
 
     /// Runs `body` without recording: what it computes are constants.
     public static func withoutRecording<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-        // `TaskLocal.withValue` loses the type of the error.
-        let outcome = Trace.$isRecording.withValue(false) { () -> Swift.Result<Result, Failure> in
-            do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
-        }
-        return try outcome.get()
+        try Trace.$isRecording.keepingErrors(false, body)
     }
 
     /// The result of `body`, of which nothing is kept but the result: on the way back it is computed once more (gradient checkpointing,
