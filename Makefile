@@ -37,7 +37,7 @@ test: ## set up, build and run every test
 	@for name in $(WEIGHTS); do $(TEST_BUILD)/release/sensorium models pull $$name || exit 1; done
 	@if [ -n "$(MILVUS)" ]; then tools/milvus.py fetch; else echo "test: MILVUS=1 fetches a Milvus server, too; without one its tests are left out"; fi
 	@{ swift test -c release --scratch-path $(TEST_BUILD) --skip-build; echo $$? > $(TEST_BUILD)/status; } 2>&1 | tee $(TEST_BUILD)/log
-	@status=$$(cat $(TEST_BUILD)/status); test $$status = 0 || { printf '\nWhat failed:\n'; grep -A 3 '^✘' $(TEST_BUILD)/log | tail -n 200; exit $$status; }
+	@status=$$(cat $(TEST_BUILD)/status); test $$status = 0 || { printf '\nWhat failed:\n'; grep -A 20 '^✘' $(TEST_BUILD)/log | tail -n 400; exit $$status; }
 
 bench: build ## measure against the peers (ONLY=encoder,text runs some; MILLION=1 adds the search among a million vectors)
 	@for name in $(BENCH_WEIGHTS); do $(SENSORIUM) models pull $$name || echo "bench: $$name could not be fetched" >&2; done

@@ -70,7 +70,10 @@ final class ServiceFixture: Sendable {
 
     func index() async throws {
         let cache = cache
-        _ = try await LibraryUpdate(of: folder.appending("library"), roots: [pictures]) { spec, precision in
+        // One thread each: pictures are numbered as they are decoded, and equal ranks are ordered by number.
+        var options = IndexingOptions()
+        (options.readingThreads, options.decodingThreads) = (1, 1)
+        _ = try await LibraryUpdate(of: folder.appending("library"), roots: [pictures], options: options) { spec, precision in
             try ModelPlace(spec, precision: precision, cache: cache)
         }.run()
     }
