@@ -24,7 +24,8 @@ final class ServiceFixture: Sendable {
 
     /// - Parameter count: pictures; 0 for no library.
     init(pictures count: Int = 6) async throws {
-        let name = "sensorium-service-\(UUID().uuidString)"
+        // Without digits: folders' names are searched, too, and pictures are told apart by their numbers.
+        let name = "sensorium-service-" + String((0..<24).map { _ in Character(UnicodeScalar(UInt8.random(in: 97...122))) })
         folder = FilePath(FileManager.default.temporaryDirectory.path).absolute().appending(name)
         cache = ModelCache(root: folder.appending("cache").display)
         try FileManager.default.createDirectory(atPath: pictures.display, withIntermediateDirectories: true)
