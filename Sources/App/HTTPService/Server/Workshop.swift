@@ -10,6 +10,7 @@ struct Workshop: Sendable {
     let jobs: IndexingJobs
     let thumbnails = ThumbnailStore()
     let metrics: ServiceMetrics
+    let bodies: BodyBudget
     /// Searches, decoding, small models.
     let pool: WorkPool
     /// Texts that a language model writes, which take seconds: one at a time.
@@ -19,15 +20,18 @@ struct Workshop: Sendable {
     init(_ settings: ServiceSettings, cache: ModelCache = ModelCache()) throws {
         let pool = WorkPool("work", threads: max(2, ProcessInfo.processInfo.activeProcessorCount), waiting: settings.limits.waiting)
         let writing = WorkPool("writing", threads: 1, waiting: min(16, settings.limits.waiting))
+        // A body as large as one may be must find room.
+        let bodies = BodyBudget(room: max(settings.limits.bodies, settings.limits.body))
         let metrics = ServiceMetrics {
             [
                 ("sensorium_work_running", "Work in hand.", Double(pool.load.running + writing.load.running)),
                 ("sensorium_work_waiting", "Work that waits for a thread.", Double(pool.load.waiting + writing.load.waiting)),
+                ("sensorium_body_bytes", "Bytes of requests' bodies held.", Double(bodies.bytes)),
                 ("process_resident_memory_bytes", "Memory held by the process.", ServiceMetrics.residentBytes()),
             ]
         }
         self.settings = settings
-        (self.pool, self.writing, self.metrics) = (pool, writing, metrics)
+        (self.pool, self.writing, self.metrics, self.bodies) = (pool, writing, metrics, bodies)
         shelf = ModelShelf(settings, cache: cache) {
             metrics.add("sensorium_model_loads_total", "Models loaded.", labels: [("model", $0)])
         }
