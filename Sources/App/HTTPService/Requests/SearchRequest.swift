@@ -27,6 +27,9 @@ struct SearchRequest: Sendable {
     var minScore: Double?
     var textWeight = 1.0
 
+    /// What the text tower is to read.
+    var words: [String] { terms.compactMap { if case .words(let words) = $0.subject { words } else { nil } } }
+
     static let parameters: [Route.Parameter] = [
         .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `.")),
         .init("picture", .array(.integer("A picture of the library to look for, by its id; may be given several times."))),

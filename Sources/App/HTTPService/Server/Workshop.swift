@@ -15,6 +15,7 @@ struct Workshop: Sendable {
     let pool: WorkPool
     /// Texts that a language model writes, which take seconds: one at a time.
     let writing: WorkPool
+    let words: WordQueue
     var fetcher: PictureFetcher
 
     init(_ settings: ServiceSettings, cache: ModelCache = ModelCache()) throws {
@@ -31,6 +32,7 @@ struct Workshop: Sendable {
             ]
         }
         self.settings = settings
+        words = WordQueue(pool: pool, waiting: settings.limits.waiting)
         (self.pool, self.writing, self.metrics, self.bodies) = (pool, writing, metrics, bodies)
         shelf = ModelShelf(settings, cache: cache) {
             metrics.add("sensorium_model_loads_total", "Models loaded.", labels: [("model", $0)])
@@ -44,6 +46,12 @@ struct Workshop: Sendable {
     }
 
     var pictures: RequestPictures { RequestPictures(limits: settings.limits) }
+
+    /// Vectors of a search's words, made together with those of others that wait.
+    func vectors(of search: SearchRequest) async throws -> WordVectors? {
+        let desk = desk
+        return try await words.vectors(search.words) { try desk.searcher() }
+    }
 
     /// Runs work in the pool and notes how long it took.
     func timed<Value: Sendable>(_ stage: String, _ work: @escaping @Sendable () throws -> Value) async throws -> Value {
