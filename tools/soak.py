@@ -293,6 +293,8 @@ class Soak:
                 self.change_files()
                 self.index(everything=turn % 8 == 0)
                 for _ in range(3):
+                    if self.ending.is_set():
+                        return  # an indexing may still be going on
                     self.delete()
                     self.ending.wait(3 / self.given.rate)
             except Exception as error:  # noqa: BLE001 (a failure of the soak itself is told, too)

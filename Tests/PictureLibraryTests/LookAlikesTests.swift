@@ -6,7 +6,7 @@ import Testing
 @Suite struct LookAlikesTests {
     /// More rows than are compared at once, some of them near others: the groups are those of all pairs, told by the first of each.
     @Test func groupsAreThoseOfAllPairs() throws {
-        let count = 600, dimension = 4, threshold: Float = 0.999
+        let count = 600, dimension = 4, threshold: Float = 0.99
         var state: UInt64 = 7
         func next() -> Float {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

@@ -56,7 +56,7 @@ enum Parsers {
 
     /// Everything that is told of a checkpoint, and every number in it that isn't too many.
     private static func tensors(_ source: any TensorSource) throws {
-        _ = Describe(source).summary()
+        _ = CheckpointDescription(source).summary()
         for entry in source.entries.prefix(64) where entry.shape.allSatisfy({ $0 >= 0 }) && entry.byteCount <= 1 << 24 {
             if let tensor = try? source.tensor(entry.name), tensor.count <= 1 << 22 { _ = tensor.asType(.f32).floats() }
             _ = try? source.rows(entry.name)

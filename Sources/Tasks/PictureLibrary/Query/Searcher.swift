@@ -16,13 +16,15 @@ public struct Searcher: Sendable {
 
     /// Vectors of words for searches that are to come; nil where the model in use knows no words.
     public func vectors(of texts: [String]) throws -> WordVectors? {
-        let active = try library.activeIdentity()
-        let embedder =
-            if embedders.isGiven { try embedders.given() } else {
-                try active.flatMap { $0.embedsText ? try embedders.embedder(of: $0) : nil }
-            }
+        let embedder = try wordEmbedder()
         guard let embedder, embedder.identity.embedsText else { return nil }
         return WordVectors(texts, try embedder.embed(texts: texts), digest: embedder.identity.digest)
+    }
+
+    private func wordEmbedder() throws -> ModelEmbedder? {
+        if embedders.isGiven { return try embedders.given() }
+        guard let active = try library.activeIdentity(), active.embedsText else { return nil }
+        return try embedders.embedder(of: active)
     }
 
     /// - Parameter words: vectors of the query's words, where they were made beforehand.
