@@ -121,7 +121,9 @@ import Testing
             let hasNoProblem = (try await client.json("/api/library/problems")["problems"] as? [Any])?.isEmpty == true
             #expect(hasNoProblem)
             let models = try #require(try await client.json("/api/models")["models"] as? [[String: Any]])
-            #expect(models.contains { $0["name"] as? String == "sensorium-clip-base" && $0["offered"] as? Bool == true })
+            let base = models.first { $0["name"] as? String == "sensorium-clip-base" }
+            for flag in ["here", "offered", "embeds_pictures", "embeds_text"] { #expect(base?[flag] as? Bool == true, "\(flag)") }
+            #expect(models.contains { $0["embeds_pictures"] as? Bool == true && $0["here"] as? Bool == false })
             try await client.refuses("/api/pictures/none", status: 404, code: "unknown_id")
             try await client.refuses("/api/nothing", status: 404, code: "http_404")
         }
@@ -180,10 +182,25 @@ import Testing
         }
     }
 
+    @Test func aJobReadsTheTextInPictures() async throws {
+        let fixture = try await ServiceFixture(pictures: 3)
+        try await fixture.test { client in
+            try await client.refuses("/api/jobs", method: .post, body: "{\"read_text\": true}", status: 404, code: "model_not_found")
+            try fixture.standIn("ppocr-small", for: "Vision/PPOCR/golden/tiny")
+            let job = try await client.post("/api/jobs", "{\"read_text\": true}", status: 202)
+            let id = try #require(job["id"] as? Int)
+            let events = String(buffer: try await client.execute(uri: "/api/jobs/\(id)/events", method: .get).body)
+            #expect(events.contains("event: done"))
+            let end = try await client.json("/api/jobs/\(id)")
+            let reading = try #require(end["reading"] as? [String: Any])
+            #expect(end["outcome"] as? String == "done" && reading["read"] as? Int == 3 && reading["pending"] as? Int == 0)
+        }
+    }
+
     @Test func jobsAreCancelledAndOneGoesOnAtATime() async throws {
         let jobs = IndexingJobs()
         // One that never gets beyond its preparations.
-        let waiting: @Sendable () async throws -> LibraryUpdate = {
+        let waiting: @Sendable () async throws -> IndexingWork = {
             try await Task.sleep(for: .seconds(86_400))
             throw SettingsError("it went on")
         }

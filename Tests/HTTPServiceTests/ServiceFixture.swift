@@ -38,7 +38,8 @@ final class ServiceFixture: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: folder.display) }
 
-    private func standIn(_ name: String, for golden: String) throws {
+    /// A tiny model in the place of a fetched one.
+    func standIn(_ name: String, for golden: String) throws {
         let package = try #require(ModelPackage.named(name))
         let place = URL(fileURLWithPath: cache.path(of: package))
         try FileManager.default.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)

@@ -57,10 +57,11 @@ extension Description {
     ])
 
     private static let job = Schema.object([
-        .init("id", .integer(), required: true),
+        .init("id", .integer(), required: true), .init("model", .string("What the request named.")),
         .init("outcome", .string(among: ["running", "done", "cancelled", "failed"]), required: true),
         .init("started", .string(), required: true), .init("ended", .string()),
         .init("progress", .object([], "Counts of files, as `sensorium index --json` prints them."), required: true),
+        .init("reading", .object([], "Counts of pictures whose text was read, as `sensorium index --read-text --json` prints them.")),
         .init("error", .string()), .init("problem_count", .integer(), required: true),
         .init("problems", .array(.object([])), required: true),
     ])

@@ -60,6 +60,7 @@ export const search = (query, signal) => json("/api/search", { method: "POST", b
 export const list = (parameters, signal) => json(`/api/pictures?${new URLSearchParams(parameters)}`, { signal });
 export const picture = (id, signal) => json(`/api/pictures/${id}`, { signal });
 export const library = () => json("/api/library");
+export const models = () => json("/api/models");
 export const facets = () => json("/api/library/facets");
 export const problems = () => json("/api/library/problems?limit=500");
 export const jobs = () => json("/api/jobs");
