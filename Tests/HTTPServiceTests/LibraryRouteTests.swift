@@ -25,6 +25,11 @@ import Testing
             let hasNone = paths(try await client.json("/api/search?in=%2Fnowhere")).isEmpty
             #expect(hasNone)
             _ = try await client.json("/api/search?color=%23c02020&min_score=0.2")
+            let weighed = try await client.json("/api/search?q=picture+number+3&weights=meaning=0,words=2")
+            let shares = (weighed["hits"] as? [[String: Any]])?.first?["rankings"] as? [[String: Any]]
+            #expect(shares?.map { $0["by"] as? String } == ["words"] && shares?.first?["weight"] as? Double == 2)
+            let posted = try await client.post("/api/search", "{\"q\": \"picture number 3\", \"weights\": {\"words\": 2, \"meaning\": 0}}")
+            #expect(paths(posted) == paths(weighed) && paths(posted).first == "picture-3.jpg")
             let weighted = try await client.json("/api/search?q=2%3A%20picture%20-%20number")
             #expect(weighted["words_as_text_because"] == nil)
         }
@@ -38,7 +43,9 @@ import Testing
                 ("/api/search?q=a&limit=0", "invalid_value"), ("/api/search?q=a&limit=x", "invalid_value"),
                 ("/api/search?where=nme%20%3D%201", "invalid_filter"), ("/api/search?color=nocolour", "invalid_query"),
                 ("/api/search?q=-%20a", "invalid_query"), ("/api/search?q=%FF%FE", "invalid_value"),
-                ("/api/search?q=a&min_score=nan", "invalid_value"),
+                ("/api/search?q=a&min_score=nan", "invalid_value"), ("/api/search?q=a&weights=look=1", "invalid_value"),
+                ("/api/search?q=a&weights=words=-1", "invalid_value"), ("/api/search?q=a&text_weight=-1", "invalid_value"),
+                ("/api/search?q=a&weights=meaning=0,words=0,text=0", "invalid_query"),
                 ("/api/search?q=a&region=0,0,1,1", "invalid_value"), ("/api/search?picture=1&region=0,0,2,1", "invalid_value"),
             ] {
                 try await client.refuses(uri, status: 400, code: code)
@@ -99,7 +106,8 @@ import Testing
             for body in [
                 "{\"terms\": [{\"vector\": [1, 2]}]}", "{\"terms\": [{\"text\": \"a\", \"picture\": 1}]}",
                 "{\"terms\": [{\"text\": \"a\", \"region\": [0,0,1,1]}]}", "{\"trems\": []}", "[1]", "{\"q\": 3}",
-                "{\"terms\": [{\"text\": \"a\", \"weight\": 0}]}",
+                "{\"terms\": [{\"text\": \"a\", \"weight\": 0}]}", "{\"q\": \"a\", \"weights\": {\"look\": 1}}",
+                "{\"q\": \"a\", \"weights\": {\"words\": -1}}", "{\"q\": \"a\", \"weights\": \"words=1\"}",
             ] {
                 _ = try await client.post("/api/search", body, status: 400)
             }

@@ -111,7 +111,7 @@ import Testing
         _ = try await library.indexAll([pictures], embedder)
         var query = Query(terms: [QueryTerm(.words("exit"))])
         #expect(try library.search(query, embedder: embedder).contains { $0.readRank == 1 })
-        query.textWeight = 0
+        query.weights[.text] = 0
         #expect(try !library.search(query, embedder: embedder).contains { $0.readRank != nil })
     }
 

@@ -9,8 +9,12 @@ extension Library {
     /// Candidates of each ranking beyond the hits asked for, so that fusion has something to fuse.
     private static func depth(_ limit: Int) -> Int { min(max(limit, min(limit, 50_000) * 2 + 100), Query.largestLimit * 2) }
 
+    /// Matches of words that are looked at beyond the candidates: as many can be equally good.
+    private static let mostTied = 20_000
+
     /// Whether `search` can answer without an embedder: words by text alone, pictures by vectors that the library holds.
     public func answersWithoutEmbedder(_ query: Query) throws(LibraryError) -> Bool {
+        guard query.weights[.meaning] > 0 else { return true }
         for subject in query.terms.map(\.subject) {
             switch subject {
             case .words, .vector: continue
@@ -25,8 +29,8 @@ extension Library {
     ///
     /// Pictures, and with a dual encoder words, become one vector: the sum of their unit vectors times their weights, negative ones
     /// subtracted. Words also match titles, descriptions, tags and names, and text that was read in the pictures (each term two rankings of
-    /// its own). The rankings are fused by `RankFusion`, each with the weight of the terms behind it. Text then counts only where every word matches; without a vector
-    /// of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
+    /// its own). The rankings are fused by `RankFusion`, each with its weight times that of the terms behind it. Text then counts only where
+    /// every word matches; without a vector of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
     /// where words are no vectors from all others too.
     ///
     /// - Parameter embedder: Needed for pictures outside the library. nil: words are text, pictures are looked up.
@@ -34,13 +38,12 @@ extension Library {
         guard (1...Query.largestLimit).contains(query.limit) else {
             throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)")
         }
-        guard query.textWeight >= 0, query.textWeight.isFinite else { throw .badQuery(reason: "the text weight must be 0 or more") }
         guard !query.terms.isEmpty || query.color != nil || query.filter != nil || query.folder != nil else {
             throw .badQuery(reason: "say what to look for: words, pictures, a colour or a filter")
         }
         var query = query
         query.folder = query.folder?.absolute()
-        let target = try queryVector(query.terms, embedder)
+        let weights = query.weights, target = weights[.meaning] > 0 ? try queryVector(query.terms, embedder) : nil
         let words = query.terms.filter { if case .words = $0.subject { true } else { false } }
         let wordsAreVectors = target != nil && embedder?.identity.embedsText == true
         let excluded = words.filter { $0.weight <= 0 }.compactMap(\.textQuery)
@@ -49,14 +52,16 @@ extension Library {
         var ranking = FusedRanking(limit: Self.depth(query.limit))
         if let target {
             let hits = try vectorHits(target.vector, target.identity, condition, depth: ranking.limit)
-            ranking.add(vectors: hits, weight: target.weight)
+            ranking.add(vectors: hits, weight: target.weight * weights[.meaning])
         }
-        if !(wordsAreVectors && query.textWeight == 0) {
-            let factor = wordsAreVectors ? query.textWeight : 1
-            try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, factor: factor, to: &ranking)
+        try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, weights, to: &ranking)
+        guard !ranking.isEmpty || query.terms.isEmpty || weights.isEveryRankingIn else {
+            throw .badQuery(reason: "every ranking that could answer has the weight 0: give meaning, words or text more")
         }
-        if let color = query.color { ranking.add(colors: try colorScores(color, condition), isOnly: query.terms.isEmpty) }
-        if query.terms.isEmpty && query.color == nil { ranking.add(unranked: try newest(condition, limit: query.limit)) }
+        if let color = query.color, weights[.color] > 0 {
+            ranking.add(colors: try colorScores(color, condition), isOnly: query.terms.isEmpty, weight: weights[.color])
+        }
+        if query.terms.isEmpty, ranking.isEmpty { ranking.add(unranked: try newest(condition, limit: query.limit)) }
         if let target {
             let index = try indexes.open(target.identity)
             do { try ranking.fillSimilarities(of: target.vector, from: index) } catch {
@@ -244,20 +249,25 @@ extension Library {
     }
 
     private func addText(
-        _ words: [QueryTerm], excluding excluded: [TextQuery], _ condition: CandidateCondition, strictly: Bool, factor: Double,
+        _ words: [QueryTerm], excluding excluded: [TextQuery], _ condition: CandidateCondition, strictly: Bool, _ weights: RankingWeights,
         to ranking: inout FusedRanking
     ) throws(LibraryError) {
-        let limit = ranking.limit
+        let limit = max(ranking.limit, Self.mostTied)
+        var (forWords, forText) = (weights[.words], weights[.text])
+        // Words that are no vectors would ask for nothing.
+        if !strictly, weights[.meaning] > 0, forWords == 0, forText == 0 { (forWords, forText) = (1, 1) }
         for term in words where term.weight > 0 {
-            guard let query = term.textQuery else { continue }
-            let matches = try database.read {
-                try TextRanking.matches(query, excluding: excluded, condition: condition, limit: limit, strictly: strictly, $0)
+            guard case .words(let text) = term.subject, let query = term.textQuery else { continue }
+            if forWords > 0 {
+                let matches = try database.read {
+                    try TextRanking.matches(query, excluding: excluded, condition: condition, limit: limit, strictly: strictly, $0)
+                }
+                ranking.add(text: matches, weight: term.weight * forWords, words: text)
             }
-            ranking.add(text: matches, weight: term.weight * factor)
-            guard case .words(let text) = term.subject else { continue }
+            guard forText > 0 else { continue }
             let read = try database.read { try ReadTextRanking.matches(text, condition: condition, limit: limit, $0) }
             // Without any match it is no ranking, and scores stay what the others say.
-            if !read.isEmpty { ranking.add(read: read, weight: term.weight * factor) }
+            if !read.isEmpty || !strictly && forWords == 0 { ranking.add(read: read, weight: term.weight * forText, words: text) }
         }
     }
 

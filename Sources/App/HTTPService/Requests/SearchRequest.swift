@@ -25,7 +25,7 @@ struct SearchRequest: Sendable {
     var folder: String?
     var limit = 20
     var minScore: Double?
-    var textWeight = 1.0
+    var weights = RankingWeights()
 
     static let parameters: [Route.Parameter] = [
         .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `.")),
@@ -34,7 +34,10 @@ struct SearchRequest: Sendable {
         .init("where", .string("A filter: `width >= 1000 and format = jpeg and taken > 2020`.")),
         .init("color", .string("#rrggbb, #rgb or a name.")), .init("in", .string("Only pictures in this folder or beneath it.")),
         .init("limit", .integer("Most hits.")), .init("min_score", .number("Leave out hits below this similarity.")),
-        .init("text_weight", .number("How much matching words count beside the look of pictures.")),
+        .init(
+            "weights",
+            .string("How much each ranking counts, as `meaning=1,words=0.5,text=2,color=1`; 1 where it isn't named, 0 leaves it out.")),
+        .init("text_weight", .number("The weights of words and text in one.")),
     ]
     static var parameterNames: [String] { parameters.map(\.name) }
 
@@ -46,7 +49,8 @@ struct SearchRequest: Sendable {
     static let schema = Schema.object([
         .init("q", .string("As the parameter q.")), .init("terms", .array(termSchema, "One subject each.")), .init("where", .string()),
         .init("color", .string()), .init("in", .string()), .init("limit", .integer()), .init("min_score", .number()),
-        .init("text_weight", .number()),
+        .init("weights", .object(Ranking.allCases.map { .init($0.rawValue, .number()) }, "How much each ranking counts; 0 leaves it out.")),
+        .init("text_weight", .number("The weights of words and text in one.")),
     ])
 
     init() {}
@@ -70,7 +74,8 @@ struct SearchRequest: Sendable {
         (filter, color, folder) = (try parameters.text("where"), try parameters.text("color"), try parameters.text("in"))
         if let number = try parameters.int("limit", in: 1...Query.largestLimit) { limit = number }
         minScore = try parameters.number("min_score")
-        if let number = try parameters.number("text_weight") { textWeight = number }
+        if let number = try parameters.number("text_weight") { try setTextWeight(number) }
+        if let text = try parameters.text("weights") { try weigh { weights throws(LibraryError) in weights = try RankingWeights(text) } }
     }
 
     /// From a JSON body, whose pictures may lie elsewhere.
@@ -87,8 +92,27 @@ struct SearchRequest: Sendable {
             folder = reader.has("in") ? try reader.string("in") : nil
             limit = try reader.int("limit", default: limit, in: 1...Query.largestLimit)
             minScore = reader.has("min_score") ? try reader.double("min_score") : nil
-            textWeight = try reader.double("text_weight", default: textWeight)
+            if reader.has("text_weight") { try setTextWeight(reader.double("text_weight")) }
         }
+        guard reader.has("weights") else { return }
+        let section = try reading { try reader.section("weights") }
+        try JSONBody.check(section, Ranking.allCases.map(\.rawValue))
+        for ranking in Ranking.allCases where section.has(ranking.rawValue) {
+            let weight = try reading { try section.double(ranking.rawValue) }
+            try weigh { weights throws(LibraryError) in try weights.set(ranking.rawValue, weight) }
+        }
+    }
+
+    private mutating func setTextWeight(_ weight: Double) throws(APIError) {
+        for ranking in [Ranking.words, .text] {
+            try weigh("text_weight") { weights throws(LibraryError) in try weights.set(ranking.rawValue, weight) }
+        }
+    }
+
+    private mutating func weigh(
+        _ field: String = "weights", _ change: (inout RankingWeights) throws(LibraryError) -> Void
+    ) throws(APIError) {
+        do { try change(&weights) } catch { throw .invalid(field, "\(error)") }
     }
 
     /// Words as the command line takes them, but no word is ever a file's name.
@@ -132,7 +156,7 @@ struct SearchRequest: Sendable {
 
     /// The query. Reads and decodes pictures, so it belongs on a working thread.
     func query(_ library: Library, _ pictures: RequestPictures) throws -> Query {
-        var query = Query(limit: limit, minScore: minScore, textWeight: textWeight)
+        var query = Query(limit: limit, minScore: minScore, weights: weights)
         query.terms = try terms.map { QueryTerm(try Self.subject($0, library, pictures), weight: $0.weight) }
         guard terms.isEmpty || terms.contains(where: { $0.weight > 0 }) else {
             throw APIError.invalid("terms", "every term is taken away; at least one must be asked for")

@@ -1,10 +1,13 @@
 // The query in the page's address, so that it can be kept, sent, gone back to and loaded again.
 //
-//     ?q=red+bicycle&t=0.5:street&p=12:-0.5&p=7:1:0.1,0.1,0.5,0.5&folder=/photos&shape=landscape&view=12
+//     ?q=red+bicycle&t=0.5:street&p=12:-0.5&p=7:1:0.1,0.1,0.5,0.5&folder=/photos&shape=landscape&weight_words=0.5&view=12
 //
 // The entry of the browser's history has the terms whole: names, and pictures from outside the library, which are too large for addresses.
 
-const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colour", "where", "text_weight"];
+/** Rankings that have a weight: the names of the service. */
+export const RANKINGS = ["meaning", "words", "text", "color"];
+const WEIGHTS = RANKINGS.map((name) => `weight_${name}`);
+const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colour", "where", ...WEIGHTS];
 /** Filters that may be there several times. */
 const LISTS = new Set(["format", "tag"]);
 const LARGEST_WEIGHT = 1000;

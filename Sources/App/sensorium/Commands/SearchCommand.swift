@@ -10,7 +10,8 @@ struct SearchCommand: ParsableCommand {
             Words match titles, descriptions, tags and names of files, in English, Chinese and other languages, and the text in \
             pictures once `sensorium index --read-text` has read it (`text` among the filters). With a dual \
             encoder (CLIP, Chinese-CLIP, SigLIP) they are also compared with the pictures themselves. Pictures are compared by \
-            their vectors. Several rankings are fused by their ranks.
+            their vectors. Several rankings are fused by their ranks, each with its weight (--weights): meaning (what pictures show), \
+            words (titles, descriptions, tags, names), text (read in pictures) and color. --json tells what each gave to a hit.
 
             On a terminal hits are a table; elsewhere each is a line "score<TAB>path". Status 1 means that nothing was found.
 
@@ -25,6 +26,7 @@ struct SearchCommand: ParsableCommand {
               sensorium search dog --where "width >= 1000 and format = jpeg and taken > 2020-01-01"
               sensorium search --where "text contains 'exit'"
               sensorium search --color "#c02020" --in ~/Pictures/2024
+              sensorium search "a red bicycle" --weights meaning=2,words=0.5,text=0
               sensorium search flower -k 100 | cut -f 2
               sensorium search flower --html flowers.html
             """)

@@ -18,7 +18,7 @@ public struct Searcher: Sendable {
         let active = try library.activeIdentity()
         let embedder = try embedder(for: query, active)
         var reason: String?
-        if Self.hasWords(query), embedder?.identity.embedsText != true {
+        if Self.hasWords(query), query.weights[.meaning] > 0, embedder?.identity.embedsText != true {
             reason = (embedder?.identity ?? active).map { "\($0.name) has no text tower" } ?? "no model has been used yet"
         }
         return SearchAnswer(hits: try library.search(query, embedder: embedder), wordsAreTextBecause: reason)
@@ -26,6 +26,8 @@ public struct Searcher: Sendable {
 
     /// nil where the catalogue and the stored vectors can answer: loading a model takes longer than the search.
     private func embedder(for query: Query, _ active: EmbedderIdentity?) throws -> ModelEmbedder? {
+        // Nothing is asked of vectors.
+        guard query.weights[.meaning] > 0 else { return nil }
         if embedders.isGiven { return query.terms.isEmpty ? nil : try embedders.given() }
         let needsWords = Self.hasWords(query) && active?.embedsText == true
         guard try needsWords || !library.answersWithoutEmbedder(query) else { return nil }
