@@ -35,6 +35,11 @@ extension Library {
     ///
     /// - Parameter embedder: Needed for pictures outside the library. nil: words are text, pictures are looked up.
     public func search(_ query: Query, embedder: (any Embedder)? = nil) throws(LibraryError) -> [SearchHit] {
+        try find(query, embedder: embedder).hits
+    }
+
+    /// As `search`, and where the hits ended.
+    func find(_ query: Query, embedder: (any Embedder)?) throws(LibraryError) -> (hits: [SearchHit], cutoff: CutoffReport?) {
         guard (1...Query.largestLimit).contains(query.limit) else {
             throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)")
         }
@@ -50,9 +55,12 @@ extension Library {
         // As vectors they are subtracted, and count against the look of a picture, not against every text that names them.
         let condition = CandidateCondition(query, excluding: wordsAreVectors ? [] : excluded)
         var ranking = FusedRanking(limit: Self.depth(query.limit))
+        var cutoff: CutoffReport?
         if let target {
-            let hits = try vectorHits(target.vector, target.identity, condition, depth: ranking.limit)
-            ranking.add(vectors: hits, weight: target.weight * weights[.meaning])
+            let (best, candidates) = try vectorHits(target.vector, target.identity, condition, depth: ranking.limit)
+            ranking.add(vectors: best, weight: target.weight * weights[.meaning])
+            let texts = wordsAreVectors && !words.isEmpty ? embedder : nil
+            cutoff = try self.cutoff(query.cutoff, target, best: best, candidates: candidates, textsBy: texts)
         }
         try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, weights, to: &ranking)
         guard !ranking.isEmpty || query.terms.isEmpty || weights.isEveryRankingIn else {
@@ -69,7 +77,11 @@ extension Library {
             }
         }
         ranking.drop(below: query.minScore, bySimilarity: target != nil)
-        return try hits(ranking.ordered(), limit: query.limit, condition)
+        let all = ranking.ordered()
+        guard let threshold = cutoff?.threshold else { return (try hits(all, limit: query.limit, condition), cutoff) }
+        let kept = all.filter { $0.hasAllWords || ($0.similarity ?? .infinity) >= threshold }
+        cutoff?.cut = min(all.count, query.limit) - min(kept.count, query.limit)
+        return (try hits(kept, limit: query.limit, condition), cutoff)
     }
 
     /// Pictures like one of the library, by the vectors it holds; the picture itself and its copies are left out.
@@ -86,7 +98,7 @@ extension Library {
         guard let stored = try storedVector(path) else { throw .unknownPicture(path: path.display) }
         let condition = CandidateCondition(Query(filter: filter, folder: folder?.absolute()))
         var ranking = FusedRanking(limit: limit + 1)
-        ranking.add(vectors: try vectorHits(stored.vector, stored.identity, condition, depth: limit + 1), weight: 1)
+        ranking.add(vectors: try vectorHits(stored.vector, stored.identity, condition, depth: limit + 1).hits, weight: 1)
         ranking.drop(below: minScore, bySimilarity: true)
         var found = try hits(ranking.ordered().filter { $0.content != stored.content }, limit: limit, condition)
         if includesCopies {
@@ -110,7 +122,7 @@ extension Library {
         }
     }
 
-    private struct Target {
+    struct Target {
         var vector: [Float]
         var identity: IdentityRow
         var weight: Double
@@ -208,10 +220,10 @@ extension Library {
         try storedVector(picture(id).path)?.vector
     }
 
-    /// Nearest contents that pass the condition and can be shown.
+    /// Nearest contents that pass the condition and can be shown, and what passes it where that was worked out.
     private func vectorHits(
         _ vector: [Float], _ identity: IdentityRow, _ condition: CandidateCondition, depth: Int
-    ) throws(LibraryError) -> [Hit] {
+    ) throws(LibraryError) -> (hits: [Hit], candidates: IDSet?) {
         let index = try indexes.open(identity)
         let id = identity.id
         var filter: IDSet?
@@ -231,7 +243,7 @@ extension Library {
         } else {
             filter = try database.read { try condition.contentIDs($0) }
         }
-        if let filter, filter.isEmpty { return [] }
+        if let filter, filter.isEmpty { return ([], filter) }
         let wanted = min(depth + (filter == nil ? spare : 0), max(1, stored))
         let found: [Hit]
         do {
@@ -243,9 +255,9 @@ extension Library {
         } catch {
             throw LibraryError(error, at: path.display)
         }
-        guard filter == nil, spare > 0 else { return Array(found.prefix(depth)) }
+        guard filter == nil, spare > 0 else { return (Array(found.prefix(depth)), filter) }
         let live = try database.read { try $0.live(found.map(\.id)) }
-        return Array(found.filter { live.contains($0.id) }.prefix(depth))
+        return (Array(found.filter { live.contains($0.id) }.prefix(depth)), nil)
     }
 
     private func addText(

@@ -39,10 +39,24 @@ extension Description {
         .init("share", .number("What it adds to the score: weight / (60 + rank), or all of it where it is the only one."), required: true),
     ])
 
+    private static let cutoff = Schema.object(
+        [
+            .init("how", .string(among: ["auto", "given", "none"]), required: true),
+            .init("threshold", .number("Pictures with less similarity are left out, but where every word stands in them.")),
+            .init("because", .string("Why there is no threshold.")),
+            .init("cut", .integer("Hits that were left out, among as many as were asked for."), required: true),
+            .init("median", .number("Similarity of the query to a picture in the middle of the library.")),
+            .init("spread", .number("Standard deviation of similarities of unrelated queries.")),
+            .init("sample", .integer("Pictures that both were worked out from.")),
+            .init("candidates", .integer("Pictures that could have been found.")),
+            .init("false_share", .number("Most of the hits that would be as similar by chance.")),
+        ], "Where hits ended before the limit; absent where no cut-off was asked for, and where no vectors answered.")
+
     private static let hits = Schema.object([
         .init("hits", .array(.named("Hit")), required: true), .init("count", .integer(), required: true),
         .init("model", .string("Whose vectors answered.")),
         .init("words_as_text_because", .string("Why words were only looked up in titles, tags and names.")),
+        .init("cutoff", cutoff),
         .init("seconds", .number(), required: true),
     ])
 

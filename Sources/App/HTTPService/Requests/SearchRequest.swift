@@ -26,6 +26,7 @@ struct SearchRequest: Sendable {
     var limit = 20
     var minScore: Double?
     var weights = RankingWeights()
+    var cutoff = Cutoff.off
 
     static let parameters: [Route.Parameter] = [
         .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `.")),
@@ -37,8 +38,11 @@ struct SearchRequest: Sendable {
         .init(
             "weights",
             .string("How much each ranking counts, as `meaning=1,words=0.5,text=2,color=1`; 1 where it isn't named, 0 leaves it out.")),
-        .init("text_weight", .number("The weights of words and text in one.")),
+        .init("text_weight", .number("The weights of words and text in one.")), .init("cutoff", .string(cutoffText)),
     ]
+    private static let cutoffText =
+        "`auto` ends the hits where pictures are no more similar to the query than chance has it, a number below that similarity; `off`, "
+        + "which it is where it isn't given, at the limit alone. What holds every word in its metadata or text stays."
     static var parameterNames: [String] { parameters.map(\.name) }
 
     static let termSchema = Schema.object([
@@ -51,6 +55,7 @@ struct SearchRequest: Sendable {
         .init("color", .string()), .init("in", .string()), .init("limit", .integer()), .init("min_score", .number()),
         .init("weights", .object(Ranking.allCases.map { .init($0.rawValue, .number()) }, "How much each ranking counts; 0 leaves it out.")),
         .init("text_weight", .number("The weights of words and text in one.")),
+        .init("cutoff", .oneOf([.string("auto or off", among: ["auto", "off"]), .number()], cutoffText)),
     ])
 
     init() {}
@@ -75,6 +80,7 @@ struct SearchRequest: Sendable {
         if let number = try parameters.int("limit", in: 1...Query.largestLimit) { limit = number }
         minScore = try parameters.number("min_score")
         if let number = try parameters.number("text_weight") { try setTextWeight(number) }
+        if let text = try parameters.text("cutoff") { try setCutoff(text) }
         if let text = try parameters.text("weights") { try weigh { weights throws(LibraryError) in weights = try RankingWeights(text) } }
     }
 
@@ -94,6 +100,11 @@ struct SearchRequest: Sendable {
             minScore = reader.has("min_score") ? try reader.double("min_score") : nil
             if reader.has("text_weight") { try setTextWeight(reader.double("text_weight")) }
         }
+        if let text = reader.raw("cutoff")?.string {
+            try setCutoff(text)
+        } else if reader.has("cutoff") {
+            cutoff = .similarity(try reading { try reader.double("cutoff") })
+        }
         guard reader.has("weights") else { return }
         let section = try reading { try reader.section("weights") }
         try JSONBody.check(section, Ranking.allCases.map(\.rawValue))
@@ -101,6 +112,10 @@ struct SearchRequest: Sendable {
             let weight = try reading { try section.double(ranking.rawValue) }
             try weigh { weights throws(LibraryError) in try weights.set(ranking.rawValue, weight) }
         }
+    }
+
+    private mutating func setCutoff(_ text: String) throws(APIError) {
+        do { cutoff = try Cutoff(text) } catch { throw .invalid("cutoff", "\(error)") }
     }
 
     private mutating func setTextWeight(_ weight: Double) throws(APIError) {
@@ -156,7 +171,7 @@ struct SearchRequest: Sendable {
 
     /// The query. Reads and decodes pictures, so it belongs on a working thread.
     func query(_ library: Library, _ pictures: RequestPictures) throws -> Query {
-        var query = Query(limit: limit, minScore: minScore, weights: weights)
+        var query = Query(limit: limit, minScore: minScore, weights: weights, cutoff: cutoff)
         query.terms = try terms.map { QueryTerm(try Self.subject($0, library, pictures), weight: $0.weight) }
         guard terms.isEmpty || terms.contains(where: { $0.weight > 0 }) else {
             throw APIError.invalid("terms", "every term is taken away; at least one must be asked for")

@@ -7,7 +7,7 @@
 /** Rankings that have a weight: the names of the service. */
 export const RANKINGS = ["meaning", "words", "text", "color"];
 const WEIGHTS = RANKINGS.map((name) => `weight_${name}`);
-const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colour", "where", ...WEIGHTS];
+const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colour", "where", ...WEIGHTS, "cutoff"];
 /** Filters that may be there several times. */
 const LISTS = new Set(["format", "tag"]);
 const LARGEST_WEIGHT = 1000;

@@ -146,7 +146,23 @@ function show(found, query) {
   find("note").hidden = !found.words_as_text_because;
   find("note").textContent = say("textOnly", { reason: found.words_as_text_because });
   document.title = [query.q, "Sensorium"].filter(Boolean).join(" · ");
+  showCut(found.cutoff, count);
   showEmpty(count === 0 && (query.q || query.terms.length || !filters.isEmpty ? "none" : "empty"));
+}
+
+/** Where the hits ended: what isn't shown is no more similar than chance has it. */
+function showCut(cutoff, count) {
+  const isOff = filters.values.cutoff === "off", isCut = cutoff?.threshold !== undefined;
+  find("cut").hidden = !(isOff || isCut);
+  if (!isOff && !isCut) return;
+  const similarity = isCut ? number(cutoff.threshold, 3) : "";
+  find("cut-text").textContent = isOff ? say("cutOff") : cutoff.cut === 0 ? say("cutNothing", { similarity }) : say(count ? "cutRest" : "cutAll", { similarity });
+  find("cut-toggle").textContent = say(isOff ? "cutAgain" : "showAll");
+  find("cut-toggle").hidden = !isOff && cutoff.cut === 0;
+  find("cut").querySelector("details").hidden = cutoff?.median === undefined;
+  if (cutoff?.median === undefined) return;
+  const [median, spread] = [number(cutoff.median, 3), number(cutoff.spread, 3)];
+  find("cut-how").textContent = say("cutWhy", { sample: cutoff.sample, median, spread, part: number(100 * cutoff.false_share) });
 }
 
 /** @param kind `none`, `empty` or false. */
@@ -199,6 +215,11 @@ function showViewer(id) {
 }
 
 function closeViewer() { if (viewer.isOpen) viewer.close(); }
+
+find("cut-toggle").addEventListener("click", () => {
+  filters.change({ ...filters.values, cutoff: filters.values.cutoff === "off" ? "" : "off" });
+  words.focus();
+});
 
 // Words and files
 

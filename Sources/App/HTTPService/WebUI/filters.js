@@ -85,7 +85,7 @@ export class Filters {
     const weights = RANKINGS.filter((name) => values[`weight_${name}`]).map((name) => [name, Number(values[`weight_${name}`])]);
     return {
       where: where.length ? where.join(" and ") : undefined, in: values.folder, color: values.colour,
-      weights: weights.length ? Object.fromEntries(weights) : undefined,
+      weights: weights.length ? Object.fromEntries(weights) : undefined, cutoff: values.cutoff ?? "auto",
     };
   }
 

@@ -21,6 +21,13 @@ struct QueryOptions: ParsableArguments {
     var minScore: Double?
 
     @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "End where pictures are no more similar to the query than chance has it (auto), or below a similarity.",
+            valueName: "auto|off|x"))
+    var cutoff = "off"
+
+    @Option(
         name: .customLong("where"),
         help: ArgumentHelp("A filter, as \"width >= 1000 and format = jpeg and taken > 2020\".", valueName: "filter"))
     var filter: String?
@@ -56,6 +63,7 @@ struct QueryOptions: ParsableArguments {
 
     func query() throws -> Query {
         var query = Query(limit: limit, minScore: minScore)
+        query.cutoff = try Cutoff(cutoff)
         if let weights { query.weights = try RankingWeights(weights) }
         if let textWeight { (query.weights[.words], query.weights[.text]) = (textWeight, textWeight) }
         if !terms.isEmpty || !image.isEmpty { query.terms = try QueryExpression.parse(terms, images: image) }
@@ -81,5 +89,16 @@ extension SearchAnswer {
         wordsAreTextBecause.map {
             "words are looked up in titles, tags and names (\($0)); with --model and a dual encoder they are compared with the pictures"
         }
+    }
+}
+
+extension CutoffReport {
+    /// Where the hits ended, and why there.
+    var remark: String {
+        guard let threshold else { return reason ?? "" }
+        let similarity = NumberText.fixed(threshold, 3), left = "\(cut) hit\(cut == 1 ? "" : "s") below the similarity \(similarity) left out"
+        guard let calibration else { return left }
+        return "\(left): no better than chance (of \(calibration.sample) pictures the median is \(NumberText.fixed(calibration.median, 3)), "
+            + "unrelated queries spread by \(NumberText.fixed(calibration.spread, 3)))"
     }
 }

@@ -13,6 +13,10 @@ struct SearchCommand: ParsableCommand {
             their vectors. Several rankings are fused by their ranks, each with its weight (--weights): meaning (what pictures show), \
             words (titles, descriptions, tags, names), text (read in pictures) and color. --json tells what each gave to a hit.
 
+            --cutoff auto ends the hits where pictures are no more similar to the query than ones that have nothing to do with it \
+            would be by chance, worked out from the library itself (from 50 pictures on); what holds every word in its \
+            titles, tags or text stays.
+
             On a terminal hits are a table; elsewhere each is a line "score<TAB>path". Status 1 means that nothing was found.
 
             FILTERS (--where) compare \(WhereFilter.fields.joined(separator: ", ")) with = != < <= > >=, contains, \
@@ -28,6 +32,7 @@ struct SearchCommand: ParsableCommand {
               sensorium search --color "#c02020" --in ~/Pictures/2024
               sensorium search "a red bicycle" --weights meaning=2,words=0.5,text=0
               sensorium search flower -k 100 | cut -f 2
+              sensorium search "a red bicycle" -k 1000 --cutoff auto
               sensorium search flower --html flowers.html
             """)
 
@@ -49,6 +54,7 @@ struct SearchCommand: ParsableCommand {
         let hits = answer.hits
         answer.remark.map(output.remark)
         HitOutput(output: output).show(hits)
+        answer.cutoff.map { output.remark($0.remark) }
         if let html {
             let title = SearchDescription(queryOptions).text
             try ContactSheet(title: "Sensorium: \(title)", sections: [SheetSection(title: title, note: nil, query: query, hits: hits)])

@@ -24,6 +24,21 @@ extension JSONLine {
         if !hit.shares.isEmpty { add("rankings", hit.shares.map { JSONLine($0) }) }
     }
 
+    /// Where hits ended; `how` says which way the threshold came about.
+    public init(_ report: CutoffReport) {
+        self.init()
+        add("how", report.threshold == nil ? "none" : report.calibration == nil ? "given" : "auto")
+        add("threshold", report.threshold)
+        add("because", report.reason)
+        add("cut", report.cut)
+        guard let calibration = report.calibration else { return }
+        add("median", calibration.median)
+        add("spread", calibration.spread)
+        add("sample", calibration.sample)
+        add("candidates", calibration.candidates)
+        add("false_share", Background.falseShare)
+    }
+
     private init(_ share: RankingShare) {
         self.init()
         add("by", share.ranking.rawValue)

@@ -46,6 +46,8 @@ enum TextRanking {
         var content: Int64
         /// More is better.
         var score: Double
+        /// Whether every word was found.
+        var isWhole = true
     }
 
     private static let weights = "8.0, 4.0, 6.0, 4.0, 1.0"
@@ -67,7 +69,7 @@ enum TextRanking {
             let more = try matches("(\(expression))" + minus, condition, limit, database).filter { known.insert($0.content).inserted }
             // Those with fewer words stay below those with all, and among themselves in order.
             let scale = last.map { min(1, $0 * belowAll / max(more.first?.score ?? 0, .leastNormalMagnitude)) } ?? 1
-            found += more.prefix(limit - found.count).map { Match(content: $0.content, score: $0.score * scale) }
+            found += more.prefix(limit - found.count).map { Match(content: $0.content, score: $0.score * scale, isWhole: stage == 0) }
         }
         return found
     }

@@ -10,6 +10,8 @@ struct ScoredContent: Sendable, Equatable {
     /// The line that fits best.
     var readLine: String?
     var colorScore: Double?
+    /// Whether every word of a term stands in what is written about it or read in it.
+    var hasAllWords = false
     /// In the order in which the rankings were added.
     var shares: [RankingShare] = []
 
@@ -62,6 +64,7 @@ struct FusedRanking {
     mutating func add(text: [TextRanking.Match], weight: Double, words: String) {
         add(.words, text.map { ($0.content, $0.score) }, weight: weight, words: words, most: limit) { content, place in
             content.textScore = max(content.textScore ?? 0, text[place].score)
+            if text[place].isWhole { content.hasAllWords = true }
         }
     }
 
@@ -69,6 +72,7 @@ struct FusedRanking {
     mutating func add(read: [ReadTextRanking.Match], weight: Double, words: String) {
         add(.text, read.map { ($0.content, $0.score) }, weight: weight, words: words, most: limit) { content, place in
             let best = content.shares.filter { $0.ranking == .text }.map(\.rank).min()
+            content.hasAllWords = true
             if content.readLine == nil || best == content.shares.last?.rank { content.readLine = read[place].line }
         }
     }

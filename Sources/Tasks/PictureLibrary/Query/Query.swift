@@ -15,11 +15,14 @@ public struct Query: Sendable {
     /// How much each ranking counts. Words that can't be compared with pictures are looked up though both weights of words be 0.
     public var weights: RankingWeights
 
+    /// Where hits end before the limit.
+    public var cutoff: Cutoff
+
     public static let largestLimit = 100_000
 
     public init(
         terms: [QueryTerm] = [], filter: WhereFilter? = nil, color: ColorQuery? = nil, folder: FilePath? = nil, limit: Int = 20,
-        minScore: Double? = nil, weights: RankingWeights = RankingWeights()
+        minScore: Double? = nil, weights: RankingWeights = RankingWeights(), cutoff: Cutoff = .off
     ) {
         self.terms = terms
         self.filter = filter
@@ -28,6 +31,7 @@ public struct Query: Sendable {
         self.limit = limit
         self.minScore = minScore
         self.weights = weights
+        self.cutoff = cutoff
     }
 }
 
