@@ -17,7 +17,7 @@ extension Library {
         guard query.weights[.meaning] > 0 else { return true }
         for subject in query.terms.map(\.subject) {
             switch subject {
-            case .words, .vector: continue
+            case .words, .readText, .vector: continue
             case .pixels: return false
             case .picture(let path): if try storedVector(path) == nil { return false }
             }
@@ -31,7 +31,7 @@ extension Library {
     /// subtracted. Words also match titles, descriptions, tags and names, and text that was read in the pictures (each term two rankings of
     /// its own). The rankings are fused by `RankFusion`, each with its weight times that of the terms behind it. Text then counts only where
     /// every word matches; without a vector of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
-    /// where words are no vectors from all others too.
+    /// where words are no vectors from all others too. Text to read is looked for in pictures alone; taken away, it excludes.
     ///
     /// - Parameter embedder: Needed for pictures outside the library. nil: words are text, pictures are looked up.
     public func search(_ query: Query, embedder: (any Embedder)? = nil) throws(LibraryError) -> [SearchHit] {
@@ -63,6 +63,7 @@ extension Library {
             cutoff = try self.cutoff(query.cutoff, target, best: best, candidates: candidates, textsBy: texts)
         }
         try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, weights, to: &ranking)
+        try addReadText(query.terms, condition, weights[.text], to: &ranking)
         guard !ranking.isEmpty || query.terms.isEmpty || weights.isEveryRankingIn else {
             throw .badQuery(reason: "every ranking that could answer has the weight 0: give meaning, words or text more")
         }
@@ -140,7 +141,11 @@ extension Library {
     /// Nil when no term can become a vector.
     private func queryVector(_ terms: [QueryTerm], _ embedder: (any Embedder)?) throws(LibraryError) -> Target? {
         let usable = terms.filter { term in
-            if case .words = term.subject { embedder?.identity.embedsText == true } else { true }
+            switch term.subject {
+            case .words: embedder?.identity.embedsText == true
+            case .readText: false
+            default: true
+            }
         }
         guard usable.contains(where: { $0.weight > 0 }) else { return nil }
         guard let identity = try identity(for: embedder) else { throw .noActiveIndex(path: path.display) }
@@ -169,6 +174,7 @@ extension Library {
             if let stored = try storedVector(path), stored.identity.id == identity.id { return stored.vector }
             guard let embedder else { throw .unknownPicture(path: path.display) }
             return try Self.embed(path, embedder)
+        case .readText: throw .badQuery(reason: "text that was read has no vector")
         case .pixels(let picture):
             guard let embedder else { throw .badQuery(reason: "a picture from outside the library needs an embedder to become a vector") }
             do { return try embedder.embed([try embedder.prepare(picture)]).floats() } catch {
@@ -280,6 +286,18 @@ extension Library {
             let read = try database.read { try ReadTextRanking.matches(text, condition: condition, limit: limit, $0) }
             // Without any match it is no ranking, and scores stay what the others say.
             if !read.isEmpty || !strictly && forWords == 0 { ranking.add(read: read, weight: term.weight * forText, words: text) }
+        }
+    }
+
+    /// Text that is looked for in pictures alone.
+    private func addReadText(
+        _ terms: [QueryTerm], _ condition: CandidateCondition, _ weight: Double, to ranking: inout FusedRanking
+    ) throws(LibraryError) {
+        let limit = max(ranking.limit, Self.mostTied)
+        for term in terms where term.weight > 0 && weight > 0 {
+            guard case .readText(let text) = term.subject else { continue }
+            let read = try database.read { try ReadTextRanking.matches(text, condition: condition, limit: limit, $0) }
+            ranking.add(read: read, weight: term.weight * weight, words: text)
         }
     }
 

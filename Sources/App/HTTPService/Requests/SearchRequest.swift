@@ -6,6 +6,8 @@ import PictureLibrary
 struct SearchRequest: Sendable {
     enum Subject: Sendable {
         case words(String)
+        /// Text that can be read in pictures.
+        case readText(String)
         /// A picture of the library.
         case picture(Int64)
         /// Bytes of a picture's file.
@@ -17,6 +19,13 @@ struct SearchRequest: Sendable {
         var subject: Subject
         var weight = 1.0
         var region: Region?
+
+        var isPicture: Bool {
+            switch subject {
+            case .words, .readText, .vector: false
+            case .picture, .file: true
+            }
+        }
     }
 
     var terms: [Term] = []
@@ -29,7 +38,7 @@ struct SearchRequest: Sendable {
     var cutoff = Cutoff.off
 
     static let parameters: [Route.Parameter] = [
-        .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `.")),
+        .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `; `text: exit` only looks for text in pictures.")),
         .init("picture", .array(.integer("A picture of the library to look for, by its id; may be given several times."))),
         .init("region", .string("The part of the only picture to look for: x,y,width,height as parts of it, 0 to 1.")),
         .init("where", .string("A filter: `width >= 1000 and format = jpeg and taken > 2020`.")),
@@ -46,7 +55,8 @@ struct SearchRequest: Sendable {
     static var parameterNames: [String] { parameters.map(\.name) }
 
     static let termSchema = Schema.object([
-        .init("text", .string()), .init("picture", .integer("Of the library.")),
+        .init("text", .string()), .init("read", .string("Text that can be read in pictures, and nothing else that is known of them.")),
+        .init("picture", .integer("Of the library.")),
         .init("image", .string("A picture's file: base64, or an address (data:, https: or file: as far as the settings allow).")),
         .init("vector", .array(.number())), .init("weight", .number("Below 0 takes away.")), .init("region", .array(.number())),
     ])
@@ -72,7 +82,7 @@ struct SearchRequest: Sendable {
         }
         terms += files.map { Term(subject: .file($0)) }
         if let region = try parameters.region("region") {
-            let places = terms.indices.filter { if case .words = terms[$0].subject { false } else { true } }
+            let places = terms.indices.filter { terms[$0].isPicture }
             guard places.count == 1 else { throw APIError.invalid("region", "it belongs to one picture, and there are \(places.count)") }
             terms[places[0]].region = region
         }
@@ -133,20 +143,24 @@ struct SearchRequest: Sendable {
     /// Words as the command line takes them, but no word is ever a file's name.
     private mutating func add(expression: String) throws {
         for term in try QueryExpression.parse([expression], isPicture: { _ in false }) {
-            guard case .words(let words) = term.subject else { continue }
-            terms.append(Term(subject: .words(words), weight: term.weight))
+            switch term.subject {
+            case .words(let words): terms.append(Term(subject: .words(words), weight: term.weight))
+            case .readText(let text): terms.append(Term(subject: .readText(text), weight: term.weight))
+            default: break
+            }
         }
     }
 
     private static func term(_ reader: ConfigReader, _ fetcher: PictureFetcher) async throws -> Term {
         try JSONBody.check(reader, termSchema.fieldNames)
-        let subjects = ["text", "picture", "image", "vector"].filter(reader.has)
+        let subjects = ["text", "read", "picture", "image", "vector"].filter(reader.has)
         guard subjects.count == 1 else {
-            throw APIError.invalid(reader.path, "exactly one of text, picture, image and vector is expected")
+            throw APIError.invalid(reader.path, "exactly one of text, read, picture, image and vector is expected")
         }
         var term: Term
         switch subjects[0] {
         case "text": term = Term(subject: .words(try reading { try reader.string("text") }))
+        case "read": term = Term(subject: .readText(try reading { try reader.string("read") }))
         case "picture": term = Term(subject: .picture(Int64(try reading { try reader.int("picture", in: 1...Int.max) })))
         case "vector": term = Term(subject: .vector(try reading { try reader.floats("vector") }))
         default:
@@ -188,6 +202,7 @@ struct SearchRequest: Sendable {
     private static func subject(_ term: Term, _ library: Library, _ pictures: RequestPictures) throws -> QueryTerm.Subject {
         switch term.subject {
         case .words(let words): return .words(words)
+        case .readText(let text): return .readText(text)
         case .vector(let vector): return .vector(vector)
         case .file(let bytes):
             return .pixels(try cropped(pictures.decode(bytes, shortestUsefulSide: term.region == nil ? usefulSide : nil), term.region))

@@ -1,7 +1,7 @@
 /** English. Two texts are for one and for several. Keys and `{names}` are those of words-zh.js. */
 export const ENGLISH = {
   skipToResults: "Skip to the results", searchPlaceholder: "Search for pictures: a red flower, 海边的日落…", searchLabel: "Search for pictures",
-  searchHint: "Words in English or Chinese. “2: sunset” counts double; “ + ” adds and “ - ” takes away. Drop or paste a picture to search with it.",
+  searchHint: "Words in English or Chinese. “2: sunset” counts double; “ + ” adds and “ - ” takes away; “text: exit” finds text in pictures. Drop or paste a picture to search with it.",
   addPicture: "Search with a picture from this device", addWords: "Add these words to the mix", search: "Search", filters: "Filters",
   filtersSet: ["Filters, {count} set", "Filters, {count} set"], library: "Library", otherLanguage: "中文", otherLanguageLabel: "中文 (change the language)",
   theme: "Light or dark", help: "Help", terms: "The mix that is looked for", close: "Close", clear: "Clear all", tools: "Tools", results: "Results",
@@ -36,6 +36,7 @@ export const ENGLISH = {
   keyTitle: "This service needs a key", keyText: "“sensorium keys make NAME” makes one. It is kept until this tab is closed.", key: "Key", go: "Continue",
   keyWrong: "This key isn't known here.", keyMissing: "No key was given. Reload the page to enter one.",
   helpText: "Type words in English or Chinese, drop or paste pictures, and mix them by weight; a weight below 0 takes away. Nothing leaves this service.",
+  textInIt: "Text in the picture", markText: "Mark the text on the picture", matches: "(looked for)",
   keySearch: "to the search field", keyMove: "among the results", keyEnds: "to the first, to the last", keyOpen: "open a picture", keyTurn: "previous, next picture",
   keyMore: "more like this", keyLess: "less like this", keyRegion: "search with a part", keyClose: "close", keyHelp: "this help", keyMix: "add the words to the mix",
   notAPicture: "{name} is no picture that can be used.", tooLarge: "{name} is larger than {size} MB.", onlyFiles: "Only picture files can be dropped here.",

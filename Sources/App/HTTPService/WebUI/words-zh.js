@@ -1,7 +1,7 @@
 /** 中文。Keys and `{names}` are those of words-en.js; besides, errors of the service, which itself speaks English. */
 export const CHINESE = {
   skipToResults: "跳到结果", searchPlaceholder: "搜索图片：海边的日落、a red flower…", searchLabel: "搜索图片",
-  searchHint: "可用中文或英文。“2: 日落”加倍，“ + ”加入，“ - ”排除。拖入或粘贴图片即可以图搜图。",
+  searchHint: "可用中文或英文。“2: 日落”加倍，“ + ”加入，“ - ”排除；“text: 出口”只搜图中文字。拖入或粘贴图片即可以图搜图。",
   addPicture: "用本机图片搜索", addWords: "把这些文字加入组合", search: "搜索", filters: "筛选",
   filtersSet: "筛选，已设 {count} 项", library: "图库", otherLanguage: "EN", otherLanguageLabel: "EN（切换语言）",
   theme: "浅色或深色", help: "帮助", terms: "搜索组合", close: "关闭", clear: "全部清除", tools: "工具", results: "结果",
@@ -36,6 +36,7 @@ export const CHINESE = {
   keyTitle: "此服务需要密钥", keyText: "用 “sensorium keys make 名称” 生成。密钥只保留到此标签页关闭。", key: "密钥", go: "继续",
   keyWrong: "此处不认识这个密钥。", keyMissing: "没有输入密钥。重新载入页面后可输入。",
   helpText: "输入中文或英文，拖入或粘贴图片，按权重组合；权重为负表示排除。任何内容都不会离开此服务。",
+  textInIt: "图中文字", markText: "在图上标出文字", matches: "（所搜文字）",
   keySearch: "跳到搜索框", keyMove: "在结果中移动", keyEnds: "第一张、最后一张", keyOpen: "打开图片", keyTurn: "上一张、下一张",
   keyMore: "更多类似", keyLess: "减少类似", keyRegion: "用局部搜索", keyClose: "关闭", keyHelp: "此帮助", keyMix: "把文字加入组合",
   notAPicture: "{name} 不是可用的图片。", tooLarge: "{name} 超过 {size} MB。", onlyFiles: "这里只能拖入图片文件。",

@@ -8,7 +8,7 @@ struct SearchCommand: ParsableCommand {
         abstract: "Finds pictures by words, pictures, colour and filters.",
         discussion: """
             Words match titles, descriptions, tags and names of files, in English, Chinese and other languages, and the text in \
-            pictures once `sensorium index --read-text` has read it (`text` among the filters). With a dual \
+            pictures once `sensorium index --read-text` has read it ("text: exit" looks for that alone). With a dual \
             encoder (CLIP, Chinese-CLIP, SigLIP) they are also compared with the pictures themselves. Pictures are compared by \
             their vectors. Several rankings are fused by their ranks, each with its weight (--weights): meaning (what pictures show), \
             words (titles, descriptions, tags, names), text (read in pictures) and color. --json tells what each gave to a hit.
@@ -29,6 +29,7 @@ struct SearchCommand: ParsableCommand {
               sensorium search "2: sunset" + beach.jpg - people
               sensorium search dog --where "width >= 1000 and format = jpeg and taken > 2020-01-01"
               sensorium search --where "text contains 'exit'"
+              sensorium search "text: exit" - "text: emergency"
               sensorium search --color "#c02020" --in ~/Pictures/2024
               sensorium search "a red bicycle" --weights meaning=2,words=0.5,text=0
               sensorium search flower -k 100 | cut -f 2

@@ -26,6 +26,10 @@ struct CandidateCondition: Sendable {
             let condition = color.condition
             parts.append(SQLCondition(sql: "c.id IN (SELECT content_id FROM (\(condition.sql)))", arguments: condition.arguments))
         }
+        for case .readText(let text) in query.terms.filter({ $0.weight <= 0 }).map(\.subject) {
+            let condition = ReadTextRanking.condition(containing: WordSplitting.folded(String(text.prefix(ReadTextRanking.longestQuery))))
+            parts.append(SQLCondition(sql: "NOT " + condition.sql, arguments: condition.arguments))
+        }
         if !excluded.isEmpty {
             let any = excluded.map { "(\($0.strict))" }.joined(separator: " OR ")
             parts.append(SQLCondition(sql: "f.id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)", arguments: [any]))
