@@ -35,6 +35,37 @@ import Testing
         }
     }
 
+    @Test func textToReadAndGroupsAreAskedFor() async throws {
+        let fixture = try await ServiceFixture()
+        try await fixture.readText()
+        try await fixture.test { client in
+            let read = try await client.json("/api/search?q=text:%20exit&limit=2")
+            let line = (read["hits"] as? [[String: Any]])?.first?["read_line"] as? String
+            #expect(paths(read).count == 2 && line == "Emergency EXIT")
+            let posted = try await client.post("/api/search", "{\"terms\": [{\"read\": \"exit\"}], \"limit\": 2}")
+            #expect(paths(posted) == paths(read))
+            let found = try await client.json("/api/clusters?count=2&limit=1")
+            let clusters = try #require(found["clusters"] as? [[String: Any]])
+            #expect(clusters.count == 2 && clusters.compactMap { $0["count"] as? Int }.reduce(0, +) == 6 && found["clustered"] as? Int == 6)
+            #expect(clusters.allSatisfy { ($0["pictures"] as? [Any])?.count == 1 })
+            let one = try await client.json("/api/clusters?count=2&cluster=2&limit=100")
+            let isSecond = (one["clusters"] as? [[String: Any]])?.map { $0["cluster"] as? Int } == [2]
+            #expect(isSecond)
+            try await client.refuses("/api/clusters?count=2&cluster=3", status: 404, code: "unknown_cluster")
+            try await client.refuses("/api/clusters?count=0", status: 400, code: "invalid_value")
+            let groups = try await client.json("/api/duplicates?threshold=0.0001&limit=1")
+            #expect((groups["groups"] as? [[String: Any]])?.first?["count"] as? Int == 6 && groups["compared"] as? Int == 6)
+            try await client.refuses("/api/duplicates?threshold=2", status: 400, code: "invalid_value")
+            // Too few pictures for a cut-off: said, and nothing is cut.
+            let few = try await client.json("/api/search?q=picture&cutoff=auto&limit=100")
+            let cutoff = try #require(few["cutoff"] as? [String: Any])
+            #expect(paths(few).count == 6 && cutoff["how"] as? String == "none" && cutoff["because"] != nil)
+            let given = try await client.post("/api/search", "{\"q\": \"nothing of it\", \"cutoff\": 2}")
+            #expect(paths(given).isEmpty && (given["cutoff"] as? [String: Any])?["cut"] as? Int == 6)
+            try await client.refuses("/api/search?q=a&cutoff=on", status: 400, code: "invalid_value")
+        }
+    }
+
     @Test func mistakesAreNamed() async throws {
         let fixture = try await ServiceFixture(pictures: 1)
         try await fixture.test { client in

@@ -30,12 +30,20 @@ import Testing
         #expect(try parse(["+dog", "-cat"]) == [words("dog"), words("cat", -1)])
         #expect(try parse(["+x.png"]) == [picture("+x.png")])
         #expect(try parse(["time: noon"]) == [words("time: noon")])
+        #expect(try parse(["text: exit sign"]) == [QueryTerm(.readText("exit sign"))])
+        #expect(
+            try parse(["2: Text:exit + dog - text：出口"]) == [
+                QueryTerm(.readText("exit"), weight: 2), words("dog"), QueryTerm(.readText("出口"), weight: -1),
+            ])
+        #expect(try parse(["text:", "exit", "sign"]) == [QueryTerm(.readText("exit sign"))])
+        #expect(try parse(["dog", "text: exit"]) == [words("dog"), QueryTerm(.readText("exit"))])
         #expect(
             try parse([], images: ["x.dat", "3: y.dat", "2: odd.png"]) == [picture("x.dat"), picture("y.dat", 3), picture("2: odd.png")])
     }
 
     @Test(arguments: [
-        [], [""], ["+"], ["a", "+"], ["a", "+", "-", "b"], ["-", "a"], ["2:"], ["0: a"], ["1001: a"], ["2: + a"], ["-a"],
+        [], [""], ["+"], ["a", "+"], ["a", "+", "-", "b"], ["-", "a"], ["2:"], ["0: a"], ["1001: a"], ["2: + a"], ["-a"], ["text:"],
+        ["dog + text:"], ["- text: exit"],
     ])
     func mistakes(arguments: [String]) {
         #expect(throws: LibraryError.self) { try parse(arguments) }
@@ -92,7 +100,9 @@ import Testing
         #expect(try RankingWeights("words=1") == RankingWeights())
     }
 
-    @Test(arguments: ["", "meaning", "meaning=", "=1", "look=1", "words=-1", "words=nan", "words=inf", "words=1001", "words=1,", "words=1;text=2"])
+    @Test(arguments: [
+        "", "meaning", "meaning=", "=1", "look=1", "words=-1", "words=nan", "words=inf", "words=1001", "words=1,", "words=1;text=2",
+    ])
     func mistakes(text: String) { #expect(throws: LibraryError.self) { try RankingWeights(text) } }
 }
 

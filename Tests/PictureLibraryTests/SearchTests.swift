@@ -141,7 +141,8 @@ import VectorIndex
     @Test func whatTiesInOneRankingIsDecidedByTheOthers() async throws {
         // One caption for all, but the last has more of it.
         for number in 0..<6 {
-            try makePicture(pictures.appending("tied\(number).png"), number == 5 ? "#0000ff" : "#00ff00", width: 100 + number, seed: 50 + number)
+            try makePicture(
+                pictures.appending("tied\(number).png"), number == 5 ? "#0000ff" : "#00ff00", width: 100 + number, seed: 50 + number)
             try write(number == 4 ? "unusual zebra crossing" : "unusual zebra", to: pictures.appending("tied\(number).txt"))
         }
         _ = try await library.indexAll([pictures], dual)

@@ -15,6 +15,7 @@ public final class Library: Sendable {
     let database: CatalogueDatabase
     let indexes: VectorStores
     let backgrounds = BackgroundCache()
+    let groups = GroupCache()
 
     /// Opens a library; with `create` makes one in a folder that is absent or empty.
     /// - Throws: `LibraryError.notALibrary`, `.newerVersion`, `.damaged`, `.storage`.

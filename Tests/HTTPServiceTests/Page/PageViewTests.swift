@@ -6,7 +6,8 @@ import Testing
 
 extension PageTests {
     @Test func theViewTellsWhatTheServiceTells() async throws {
-        try await PageVisit.make(try await PageVisit.library(), at: "/?q=picture+number+2&colour=%23804020&weight_words=2&weight_color=0.5") { visit in
+        try await PageVisit.make(try await PageVisit.library(), at: "/?q=picture+number+2&colour=%23804020&weight_words=2&weight_color=0.5")
+        { visit in
             let page = visit.page
             try await visit.showsFirst("picture number 2")
             try await page.click(".tile[data-place='0'] .open")

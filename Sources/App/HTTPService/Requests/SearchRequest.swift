@@ -38,7 +38,11 @@ struct SearchRequest: Sendable {
     var cutoff = Cutoff.off
 
     static let parameters: [Route.Parameter] = [
-        .init("q", .string("Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `; `text: exit` only looks for text in pictures.")),
+        .init(
+            "q",
+            .string(
+                "Words, weighted as in `2: sunset`, added with ` + ` and taken away with ` - `; `text: exit` only looks for text in pictures."
+            )),
         .init("picture", .array(.integer("A picture of the library to look for, by its id; may be given several times."))),
         .init("region", .string("The part of the only picture to look for: x,y,width,height as parts of it, 0 to 1.")),
         .init("where", .string("A filter: `width >= 1000 and format = jpeg and taken > 2020`.")),

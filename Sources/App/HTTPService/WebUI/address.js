@@ -12,8 +12,12 @@ const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colo
 const LISTS = new Set(["format", "tag"]);
 const LARGEST_WEIGHT = 1000;
 
-/** A query is `{q, terms, filters}`. */
-export function parametersOf({ q, terms, filters }, view) {
+/** The library without a search: `show` is clusters or duplicates, `cluster` the number of one, `alike` how much duplicates are. */
+const OVERVIEW = ["show", "cluster", "alike"];
+const SHOWS = ["clusters", "duplicates"];
+
+/** A query is `{q, terms, filters}`, or `{overview}` beside empty ones. */
+export function parametersOf({ q, terms, filters, overview = {} }, view) {
   const parameters = new URLSearchParams();
   if (q) parameters.set("q", q);
   for (const { text, picture, weight, region } of terms) {
@@ -21,6 +25,7 @@ export function parametersOf({ q, terms, filters }, view) {
     else if (picture !== undefined) parameters.append("p", [picture, weight, region?.join(",")].filter((part) => part !== undefined).join(":"));
   }
   for (const name of FILTERS) for (const value of [filters[name] ?? []].flat()) parameters.append(name, value);
+  for (const name of OVERVIEW) if (overview[name]) parameters.set(name, overview[name]);
   if (view !== undefined) parameters.set("view", view);
   return parameters;
 }
@@ -55,9 +60,10 @@ export function read(search, state) {
   }
   const terms = state?.terms ?? [...parameters.getAll("t").map(textOf), ...parameters.getAll("p").map(pictureOf)].filter(Boolean);
   const view = /^\d+$/.test(parameters.get("view") ?? "") ? Number(parameters.get("view")) : undefined;
-  return { query: { q: parameters.get("q") ?? "", terms, filters }, view };
+  const overview = SHOWS.includes(parameters.get("show")) ? Object.fromEntries(OVERVIEW.map((name) => [name, parameters.get(name) ?? undefined])) : {};
+  return { query: { q: parameters.get("q") ?? "", terms, filters, overview }, view };
 }
 
 /** Tells whether two queries are the same. */
-export const sameness = ({ q, terms, filters }) =>
-  JSON.stringify([q, terms.map(({ text, picture, image, weight, region }) => [text, picture, image, weight, region]), parametersOf({ terms: [], filters }).toString()]);
+export const sameness = ({ q, terms, filters, overview }) =>
+  JSON.stringify([q, terms.map(({ text, picture, image, weight, region }) => [text, picture, image, weight, region]), parametersOf({ terms: [], filters, overview }).toString()]);

@@ -96,9 +96,11 @@ extension CutoffReport {
     /// Where the hits ended, and why there.
     var remark: String {
         guard let threshold else { return reason ?? "" }
-        let similarity = NumberText.fixed(threshold, 3), left = "\(cut) hit\(cut == 1 ? "" : "s") below the similarity \(similarity) left out"
+        let similarity = NumberText.fixed(threshold, 3),
+            left = "\(cut) hit\(cut == 1 ? "" : "s") below the similarity \(similarity) left out"
         guard let calibration else { return left }
-        return "\(left): no better than chance (of \(calibration.sample) pictures the median is \(NumberText.fixed(calibration.median, 3)), "
+        return
+            "\(left): no better than chance (of \(calibration.sample) pictures the median is \(NumberText.fixed(calibration.median, 3)), "
             + "unrelated queries spread by \(NumberText.fixed(calibration.spread, 3)))"
     }
 }

@@ -117,7 +117,8 @@ struct Background: Sendable, Equatable {
 enum BackgroundTexts {
     static let all = [
         "a photo", "a dog", "a cat", "a person", "a house", "a car", "food on a table", "a tree", "a flower", "the sea", "a mountain",
-        "a street at night", "a building", "a map", "a page of text", "a drawing", "a diagram", "a screenshot", "a logo", "a bird", "a fish",
+        "a street at night", "a building", "a map", "a page of text", "a drawing", "a diagram", "a screenshot", "a logo", "a bird",
+        "a fish",
         "a horse", "a train", "an airplane", "a boat", "a computer", "a book", "a chair", "clothes", "a toy", "a ball",
         "a musical instrument", "a bottle", "a cake", "fruit", "a face", "a crowd", "a baby", "an old man", "two women talking",
         "a sports match", "a bridge", "a kitchen", "a factory", "a forest", "a desert", "snow", "a sunset", "stars in the sky", "a statue",

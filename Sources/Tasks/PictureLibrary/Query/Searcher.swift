@@ -31,6 +31,13 @@ public struct Searcher: Sendable {
         return SearchAnswer(hits: found.hits, wordsAreTextBecause: reason, cutoff: found.cutoff)
     }
 
+    /// As the library's. The model is only needed for names, so clusters go without where it isn't here.
+    public func clusters(count: Int? = nil) throws -> ClusterFindings {
+        let active = try library.activeIdentity()
+        let embedder = active?.embedsText == true ? active.flatMap { try? embedders.embedder(of: $0) } : nil
+        return try library.clusters(count: count, embedder: embedder)
+    }
+
     /// nil where the catalogue and the stored vectors can answer: loading a model takes longer than the search.
     private func embedder(for query: Query, _ active: EmbedderIdentity?) throws -> ModelEmbedder? {
         // Nothing is asked of vectors.
