@@ -40,7 +40,7 @@ export function showReasons(list, hit, best) {
     if (bar) bar.value = best[score] ? Math.max(0, Math.min(1, (value ?? 0) / best[score])) : 0;
     const told = [
       value === undefined ? "" : `${say(`score_${by}`)} ${number(value, digits)}`, line && hit[line] ? `“${hit[line]}”` : "",
-      weight === undefined ? "" : `${say("weight")} ${number(weight, 2)}`, share === undefined ? "" : `${say("gives")} ${number(share, 4)}`,
+      weight === undefined ? "" : `${say("weighed")} ${number(weight, 2)}`, share === undefined ? "" : `${say("gives")} ${number(share, 4)}`,
     ];
     const name = words && rankings.filter((other) => other.by === by).length > 1 ? `${say(`by_${by}`)}: ${words}` : say(`by_${by}`);
     return make(

@@ -15,7 +15,7 @@ export const ENGLISH = {
   dropHere: "Drop pictures to search with them", moreLikeThis: "More like this", lessLikeThis: "Less like this", searchRegion: "Search with a part",
   regionHint: "Draw a box on the picture. Escape ends it.", openFile: "Open the file", previous: "Previous picture", next: "Next picture",
   ofAll: "{place} of {count}", why: "Why it is here", about: "About the picture", filterByThis: "Show only these", notShown: "The picture can't be shown.",
-  by_meaning: "What it shows", by_words: "Words about it", by_text: "Text in it", by_color: "Colours", gives: "gives", together: "All together", rankedAt: "place {rank}", notRanked: "not among the first",
+  by_meaning: "What it shows", by_words: "Words about it", by_text: "Text in it", by_color: "Colours", weighed: "weight", gives: "gives", together: "All together", rankedAt: "place {rank}", notRanked: "not among the first",
   score_meaning: "cosine", score_words: "bm25", score_color: "share", score: "score", browsing: "Listed, not searched for.",
   weight: "Weight", remove: "Remove", picture: "Picture", ownPicture: "Your picture", part: "part", retry: "Try again", removeFilters: "Remove the filters",
   searching: "Searching…", found: ["{count} picture", "{count} pictures"], firstOf: "The first {count} pictures", inSeconds: "{seconds} s",

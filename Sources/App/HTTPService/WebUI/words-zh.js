@@ -15,7 +15,7 @@ export const CHINESE = {
   dropHere: "松开即用这些图片搜索", moreLikeThis: "更多类似", lessLikeThis: "减少类似", searchRegion: "用局部搜索",
   regionHint: "在图片上画一个框，按 Esc 结束。", openFile: "打开文件", previous: "上一张", next: "下一张",
   ofAll: "第 {place} 张，共 {count} 张", why: "为何出现", about: "图片信息", filterByThis: "只看这些", notShown: "无法显示这张图片。",
-  by_meaning: "画面内容", by_words: "相关文字", by_text: "图中文字", by_color: "颜色", gives: "贡献", together: "综合", rankedAt: "第 {rank} 位", notRanked: "未进前列",
+  by_meaning: "画面内容", by_words: "相关文字", by_text: "图中文字", by_color: "颜色", weighed: "权重", gives: "贡献", together: "综合", rankedAt: "第 {rank} 位", notRanked: "未进前列",
   score_meaning: "余弦", score_words: "bm25", score_color: "占比", score: "得分", browsing: "浏览列表，未经搜索。",
   weight: "权重", remove: "移除", picture: "图片", ownPicture: "你的图片", part: "局部", retry: "重试", removeFilters: "取消筛选",
   searching: "正在搜索…", found: "{count} 张图片", firstOf: "前 {count} 张图片", inSeconds: "{seconds} 秒",
