@@ -11,7 +11,7 @@ DEMO_WEIGHTS ?= sensorium-clip-base
 BENCH_WEIGHTS ?= sensorium-clip-base dinov2-small clip-vit-b16-vision smollm2-135m-instruct ppocr-small photographs/coco45 vocabularies/clip_bpe.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build weights demo test bench format lint docs man install clean
+.PHONY: help setup build weights demo test bench fuzz soak format lint docs man install clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,14 @@ test: ## set up, build and run every test
 bench: build ## measure against the peers (ONLY=encoder,text runs some; MILLION=1 adds the search among a million vectors)
 	@for name in $(BENCH_WEIGHTS); do $(SENSORIUM) models pull $$name || echo "bench: $$name could not be fetched" >&2; done
 	@Benchmarks/run.sh $(SENSORIUM) $(if $(ONLY),--only $(ONLY)) $(if $(MILLION),--million) $(BENCH)
+
+fuzz: build ## throw damaged files and requests at parsers and service (MINUTES=10)
+	@$(SENSORIUM) models pull sensorium-clip-base && $(SENSORIUM) models pull smollm2-135m-instruct
+	@python3 tools/fuzz.py --minutes $(or $(MINUTES),10) --sensorium $(SENSORIUM)
+
+soak: build ## use the service, kill it now and then, and hold all answers against what is known (MINUTES=30)
+	@$(SENSORIUM) models pull sensorium-clip-mini
+	@python3 tools/soak.py --minutes $(or $(MINUTES),30) --sensorium $(SENSORIUM)
 
 format: ## rewrite the Swift sources in the project's format
 	swift format format --in-place --parallel --recursive Package.swift Sources Tests

@@ -131,6 +131,10 @@ let package = Package(
             swiftSettings: swiftFlags),
         .executableTarget(
             name: "bench-quantised-product", dependencies: ["CKernels"], path: "Benchmarks/QuantisedProduct", swiftSettings: swiftFlags),
+        // Driven by libFuzzer: tools/fuzz.py.
+        .executableTarget(
+            name: "fuzz-parsers", dependencies: ["Checkpoints", "Tokenizers", "Imaging", "TrainingData", "VectorIndex", "Tensors"],
+            path: "tools/FuzzParsers", swiftSettings: swiftFlags),
 
         tests("Tensors", ["Checkpoints", "TestSupport"]), tests("Autograd", ["Layers", "TestSupport"]),
         tests("Training", ["Catalog", "TestSupport"]), tests("Checkpoints"), tests("Layers"), tests("Tokenizers"),

@@ -22,12 +22,14 @@ make_environment() {
     rm -rf "$venv"
     python3 -m venv "$venv"
     # torch for processors alone comes from its publisher; PyPI's own is made for graphics cards.
-    torch=$(grep '^torch==' "$here/requirements.txt")
-    "$python" -m pip install --quiet --no-deps --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu "$torch"
+    torch=$(grep -E '^torch(vision)?==' "$here/requirements.txt")
+    # shellcheck disable=SC2086  # two packages
+    "$python" -m pip install --quiet --no-deps --retries 1 --extra-index-url https://download.pytorch.org/whl/cpu $torch
     "$python" -m pip install --quiet --no-deps -r "$here/requirements.txt"
     if ! "$python" -c 'import torch' 2>/dev/null; then
         echo "bench: PyPI's torch needs its graphics libraries even on a processor: about 3 GB more" >&2
-        "$python" -m pip install --quiet "$torch"
+        # shellcheck disable=SC2086
+        "$python" -m pip install --quiet $torch
     fi
     cp "$here/requirements.txt" "$venv/requirements.txt"
 }

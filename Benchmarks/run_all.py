@@ -20,7 +20,7 @@ import turns
 HERE = pathlib.Path(__file__).resolve().parent
 # In the order of the table. The last two take long and run when they are asked for; the last needs photographs, too.
 NAMES = ["machine", "kernels", "quantised_matmul", "encoder", "encoder_int8", "text", "decode", "end_to_end", "cold_search", "language",
-         "reading", "training_data", "training", "vector_search", "million_search", "million_patches"]
+         "reading", "training_data", "training", "vector_search", "service_load", "million_search", "million_patches"]
 LONG = ["million_search", "million_patches"]
 PICTURES = "SENSORIUM_BENCH_PICTURES"
 RESULTS = HERE / "results"

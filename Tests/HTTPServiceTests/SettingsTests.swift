@@ -26,7 +26,8 @@ import Testing
             "allow_strangers": "true",
             "names": "x.example", "origins": "https://y.example", "index_folders": "/p,/q", "fetch.hosts": "z.example",
             "fetch.folders": "/f",
-            "limits.body": "5MB", "limits.pixels": "6", "limits.items": "7", "limits.tokens": "8", "limits.requests_per_second": "0.5",
+            "limits.body": "5MB", "limits.bodies": "50MB", "limits.pixels": "6", "limits.items": "7", "limits.tokens": "8",
+            "limits.requests_per_second": "0.5",
             "limits.burst": "9", "limits.connections": "10", "limits.body_seconds": "11", "limits.idle_seconds": "12",
             "limits.waiting": "13",
             "limits.shutdown_seconds": "14", "limits.fetch": "15KB",
@@ -36,7 +37,9 @@ import Testing
         for settings in [try read(nil, given: values), try read(nil, environment: environment)] {
             #expect(settings.models == ["a", "b"] && settings.indexFolders == [FilePath("/p"), FilePath("/q")])
             #expect(settings.allowsStrangers && settings.isLoopback && settings.fetchHosts == ["z.example"])
-            #expect(settings.limits.fetch == 15 << 10 && settings.limits.shutdownSeconds == 14 && settings.limits.requestsPerSecond == 0.5)
+            #expect(
+                settings.limits.bodies == 50 << 20 && settings.limits.fetch == 15 << 10 && settings.limits.shutdownSeconds == 14
+                    && settings.limits.requestsPerSecond == 0.5)
         }
     }
 

@@ -99,6 +99,31 @@ import Testing
         }
     }
 
+    /// Each is as large as it may be; together they are more than there is room for.
+    @Test func bodiesTogetherAreBounded() async throws {
+        let fixture = try await ServiceFixture(pictures: 0)
+        try await fixture.serve(fixture.settings { ($0.limits.body, $0.limits.bodies) = (50_000, 50_000) }) { port in
+            func held() async throws -> Int {
+                let told = try await RawConnection.answer(port, request("GET /metrics")).split(separator: "\r\n").joined(separator: "\n")
+                let line = told.split(separator: "\n").first { $0.hasPrefix("sensorium_body_bytes ") }
+                return Int(line?.split(separator: " ").last ?? "") ?? -1
+            }
+            let first = try RawConnection(port: port), body = [UInt8](repeating: 97, count: 40_000)
+            first.send("POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 40001\r\n\r\n")
+            first.send(body)
+            while try await held() < body.count { await Task.yield() }
+            let refused = try await RawConnection.answer(port, request("POST /v1/embeddings", body: body))
+            #expect(status(refused) == 503 && refused.contains("\"overloaded\"") && refused.lowercased().contains("retry-after: 1"))
+            let small = try await RawConnection.answer(port, request("POST /v1/embeddings", body: [97]))
+            #expect(status(small) == 400)
+            // Whoever goes away gives back what it held.
+            first.close()
+            while try await held() > 0 { await Task.yield() }
+            let taken = try await RawConnection.answer(port, request("POST /v1/embeddings", body: body))
+            #expect(status(taken) == 400)
+        }
+    }
+
     @Test func slowHeadersAreCutOff() async throws {
         let fixture = try await ServiceFixture(pictures: 0)
         try await fixture.serve(fixture.settings { $0.limits.idleSeconds = 0.2 }) { port in

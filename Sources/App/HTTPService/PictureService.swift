@@ -65,7 +65,7 @@ public struct PictureService: Sendable {
     /// - Parameter onRunning: told the port once connections are taken.
     func application(onRunning: @escaping @Sendable (Int) -> Void = { _ in }) -> Application<RouterResponder<ServiceContext>> {
         let router = Router(context: ServiceContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: Surroundings(doorkeeper: doorkeeper, metrics: workshop.metrics, settings: settings))
+        router.add(middleware: Surroundings(doorkeeper: doorkeeper, metrics: workshop.metrics, bodies: workshop.bodies, settings: settings))
         for route in routes { route.register(on: router, doorkeeper) }
         let limits = settings.limits
         let http = HTTP1Channel.Configuration(

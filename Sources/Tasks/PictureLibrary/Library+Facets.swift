@@ -27,10 +27,7 @@ extension Library {
             ).map { LibraryFacets.Count(value: FilePath($0["folder"] as Data), count: $0["count"]) }
             let formats = try Row.fetchAll(
                 database,
-                sql: """
-                    SELECT c.format AS format, COUNT(*) AS count FROM \(CandidateCondition.join) WHERE f.state = 'indexed'
-                    GROUP BY c.format ORDER BY count DESC, c.format
-                    """
+                sql: "SELECT format, SUM(files) AS count FROM content WHERE files > 0 GROUP BY format ORDER BY count DESC, format"
             ).map { LibraryFacets.Count<String>(value: $0["format"], count: $0["count"]) }
             // A column holds the tags of a file, a line each.
             var tags: [String: Int] = [:]

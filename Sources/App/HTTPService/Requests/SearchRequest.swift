@@ -37,6 +37,9 @@ struct SearchRequest: Sendable {
     var weights = RankingWeights()
     var cutoff = Cutoff.off
 
+    /// What the text tower is to read.
+    var words: [String] { terms.compactMap { if case .words(let words) = $0.subject { words } else { nil } } }
+
     static let parameters: [Route.Parameter] = [
         .init(
             "q",

@@ -110,9 +110,10 @@ struct SearchRoutes {
     }
 
     private static func answer(_ search: SearchRequest, _ workshop: Workshop) async throws -> Response {
-        try await workshop.timed("search") {
-            let start = ContinuousClock.now, searcher = try workshop.desk.searcher()
-            let answer = try searcher.search(search.query(searcher.library, workshop.pictures))
+        let start = ContinuousClock.now, words = try await workshop.vectors(of: search)
+        return try await workshop.timed("search") {
+            let searcher = try workshop.desk.searcher()
+            let answer = try searcher.search(search.query(searcher.library, workshop.pictures), words: words)
             let model = try searcher.library.activeIdentity()?.name
             return .json(json(answer, model: model, since: start))
         }

@@ -9,6 +9,7 @@ import PictureLibrary
 struct Surroundings: RouterMiddleware {
     let doorkeeper: Doorkeeper
     let metrics: ServiceMetrics
+    let bodies: BodyBudget
     let settings: ServiceSettings
 
     /// After an answer that ends the connection the rest of the request is taken in for this long, so that the other side comes to
@@ -18,7 +19,10 @@ struct Surroundings: RouterMiddleware {
     func handle(
         _ request: Request, context: ServiceContext, next: (Request, ServiceContext) async throws -> Response
     ) async throws -> Response {
-        let start = ContinuousClock.now
+        let start = ContinuousClock.now, share = BodyShare(bodies)
+        defer { share.giveBack() }
+        var request = request
+        if Self.hasBody(request) { request.body = share.counting(request.body) }
         var response: Response
         do {
             try doorkeeper.checkOrigin(request)
@@ -31,6 +35,10 @@ struct Surroundings: RouterMiddleware {
         decorate(&response, request, context)
         report(request, response, context, seconds: (ContinuousClock.now - start) / .seconds(1))
         return response
+    }
+
+    private static func hasBody(_ request: Request) -> Bool {
+        request.headers[.transferEncoding] != nil || (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 0
     }
 
     /// A body that nobody has read would be taken in to its end, however long that takes, before the next request of the connection.

@@ -10,24 +10,30 @@ struct Workshop: Sendable {
     let jobs: IndexingJobs
     let thumbnails = ThumbnailStore()
     let metrics: ServiceMetrics
+    let bodies: BodyBudget
     /// Searches, decoding, small models.
     let pool: WorkPool
     /// Texts that a language model writes, which take seconds: one at a time.
     let writing: WorkPool
+    let words: WordQueue
     var fetcher: PictureFetcher
 
     init(_ settings: ServiceSettings, cache: ModelCache = ModelCache()) throws {
         let pool = WorkPool("work", threads: max(2, ProcessInfo.processInfo.activeProcessorCount), waiting: settings.limits.waiting)
         let writing = WorkPool("writing", threads: 1, waiting: min(16, settings.limits.waiting))
+        // A body as large as one may be must find room.
+        let bodies = BodyBudget(room: max(settings.limits.bodies, settings.limits.body))
         let metrics = ServiceMetrics {
             [
                 ("sensorium_work_running", "Work in hand.", Double(pool.load.running + writing.load.running)),
                 ("sensorium_work_waiting", "Work that waits for a thread.", Double(pool.load.waiting + writing.load.waiting)),
+                ("sensorium_body_bytes", "Bytes of requests' bodies held.", Double(bodies.bytes)),
                 ("process_resident_memory_bytes", "Memory held by the process.", ServiceMetrics.residentBytes()),
             ]
         }
         self.settings = settings
-        (self.pool, self.writing, self.metrics) = (pool, writing, metrics)
+        words = WordQueue(pool: pool, waiting: settings.limits.waiting)
+        (self.pool, self.writing, self.metrics, self.bodies) = (pool, writing, metrics, bodies)
         shelf = ModelShelf(settings, cache: cache) {
             metrics.add("sensorium_model_loads_total", "Models loaded.", labels: [("model", $0)])
         }
@@ -40,6 +46,12 @@ struct Workshop: Sendable {
     }
 
     var pictures: RequestPictures { RequestPictures(limits: settings.limits) }
+
+    /// Vectors of a search's words, made together with those of others that wait.
+    func vectors(of search: SearchRequest) async throws -> WordVectors? {
+        let desk = desk
+        return try await words.vectors(search.words) { try desk.searcher() }
+    }
 
     /// Runs work in the pool and notes how long it took.
     func timed<Value: Sendable>(_ stage: String, _ work: @escaping @Sendable () throws -> Value) async throws -> Value {

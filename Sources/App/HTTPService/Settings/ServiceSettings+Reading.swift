@@ -7,7 +7,8 @@ extension ServiceSettings {
     /// Names of all settings, as the file nests them: `limits.body` is `body` beneath `limits`.
     public static let names = [
         "host", "port", "library", "model", "models", "language_model", "keys", "allow_strangers", "names", "origins", "index_folders",
-        "fetch.hosts", "fetch.folders", "limits.body", "limits.pixels", "limits.items", "limits.tokens", "limits.requests_per_second",
+        "fetch.hosts", "fetch.folders", "limits.body", "limits.bodies", "limits.pixels", "limits.items", "limits.tokens",
+        "limits.requests_per_second",
         "limits.burst", "limits.connections", "limits.body_seconds", "limits.idle_seconds", "limits.waiting", "limits.shutdown_seconds",
         "limits.fetch",
     ]
@@ -109,6 +110,7 @@ extension ServiceSettings {
 extension ServiceSettings.Limits {
     fileprivate mutating func read(_ reader: RecipeReader) throws {
         if let size = try Self.bytes(reader, "body", 1 << 10, 4 << 30) { body = size }
+        if let size = try Self.bytes(reader, "bodies", 1 << 10, 64 << 30) { bodies = size }
         if let number = try reader.int("pixels", in: 1...1 << 28) { pixels = number }
         if let number = try reader.int("items", in: 1...100_000) { items = number }
         if let number = try reader.int("tokens", in: 1...1 << 20) { tokens = number }

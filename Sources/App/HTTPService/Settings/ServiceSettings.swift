@@ -6,6 +6,8 @@ public struct ServiceSettings: Sendable {
     public struct Limits: Sendable {
         /// Bytes of a request's body.
         public var body = 32 << 20
+        /// Bytes of the bodies of all requests at once.
+        public var bodies = 256 << 20
         /// Pixels that the header of a picture from outside may declare.
         public var pixels = 1 << 26
         /// Texts or pictures in one request.

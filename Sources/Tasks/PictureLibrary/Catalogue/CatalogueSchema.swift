@@ -19,6 +19,9 @@ enum CatalogueSchema {
         migrator.registerMigration("3 text that was read") { database in
             try database.execute(sql: readText)
         }
+        migrator.registerMigration("4 counts") { database in
+            try database.execute(sql: counts)
+        }
         return migrator
     }
 
@@ -101,6 +104,13 @@ enum CatalogueSchema {
         CREATE TRIGGER line_removed AFTER DELETE ON line BEGIN
             INSERT INTO line_text (line_text, rowid, folded) VALUES ('delete', old.id, old.folded);
         END;
+        """
+
+    /// What is counted for filters to choose from, so that a million rows needn't be read for it.
+    private static let counts = """
+        CREATE INDEX file_shown ON file(folder, state) WHERE state = 'indexed';
+        CREATE INDEX file_tags ON file(tags, state) WHERE state = 'indexed' AND tags != '';
+        CREATE INDEX content_format ON content(format, files) WHERE files > 0;
         """
 
     private static let identities = """

@@ -47,7 +47,7 @@ extension Library {
     }
 
     /// For each place of `order` the first place of its group. `vectors` are unit vectors `[n, dimension]`.
-    private static func leaders(_ vectors: Tensor, _ order: [Int], _ threshold: Float) throws -> [Int] {
+    static func leaders(_ vectors: Tensor, _ order: [Int], _ threshold: Float) throws -> [Int] {
         let count = order.count
         var leader = Array(0..<count)
         func root(_ place: Int) -> Int {
@@ -60,17 +60,33 @@ extension Library {
         }
         guard count > 1 else { return leader }
         let sorted = try Tensor.stacked(order.map { try vectors.sliced(0, $0..<$0 + 1).reshaped([vectors.dim(1)]) })  // [count, dimension]
-        let turned = try sorted.transposed()
         for start in stride(from: 0, to: count, by: comparedTogether) {
-            let end = min(count, start + comparedTogether)
-            let cosines = try sorted.sliced(0, start..<end).matmul(turned).floats()  // [rows, count]
-            for row in start..<end {
-                for other in row + 1..<max(count, row + 1) where cosines[(row - start) * count + other] >= threshold {
-                    let (a, b) = (root(row), root(other))
-                    leader[max(a, b)] = min(a, b)
+            let rows = min(count - start, comparedTogether), width = count - start
+            // With themselves and with what follows: each pair is looked at once.
+            let later = try sorted.sliced(0, start..<count).transposed()
+            let cosines = try sorted.sliced(0, start..<start + rows).matmul(later)  // [rows, width]
+            cosines.withElements(Float.self) { cosines in
+                for row in 0..<rows {
+                    visit(cosines, row * width + row + 1..<(row + 1) * width, atLeast: threshold) { place in
+                        let (a, b) = (root(start + row), root(start + place - row * width))
+                        leader[max(a, b)] = min(a, b)
+                    }
                 }
             }
         }
         return (0..<count).map(root)
+    }
+
+    /// Tells the places in `range` whose values reach `least`. Almost none does, so a stretch is looked at as a whole first.
+    private static func visit(
+        _ values: UnsafeBufferPointer<Float>, _ range: Range<Int>, atLeast least: Float, _ body: (Int) -> Void
+    ) {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: 256) {
+            let stretch = start..<min(start + 256, range.upperBound)
+            var hits: Int32 = 0
+            for place in stretch { hits &+= values[place] >= least ? 1 : 0 }
+            guard hits > 0 else { continue }
+            for place in stretch where values[place] >= least { body(place) }
+        }
     }
 }

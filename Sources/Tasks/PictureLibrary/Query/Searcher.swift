@@ -20,9 +20,24 @@ public struct Searcher: Sendable {
 
     public init(library: Library, embedders: LibraryEmbedders) { (self.library, self.embedders) = (library, embedders) }
 
-    public func search(_ query: Query) throws -> SearchAnswer {
+    /// Vectors of words for searches that are to come; nil where the model in use knows no words.
+    public func vectors(of texts: [String]) throws -> WordVectors? {
         let active = try library.activeIdentity()
-        let embedder = try embedder(for: query, active)
+        let embedder =
+            if embedders.isGiven { try embedders.given() } else {
+                try active.flatMap { $0.embedsText ? try embedders.embedder(of: $0) : nil }
+            }
+        guard let embedder, embedder.identity.embedsText else { return nil }
+        return WordVectors(texts, try embedder.embed(texts: texts), digest: embedder.identity.digest)
+    }
+
+    /// - Parameter words: vectors of the query's words, where they were made beforehand.
+    public func search(_ query: Query, words: WordVectors? = nil) throws -> SearchAnswer {
+        let active = try library.activeIdentity()
+        var embedder: (any Embedder)? = try embedder(for: query, active)
+        if let known = embedder, let words, words.digest == known.identity.digest {
+            embedder = ForesightedEmbedder(base: known, words: words)
+        }
         var reason: String?
         if Self.hasWords(query), query.weights[.meaning] > 0, embedder?.identity.embedsText != true {
             reason = (embedder?.identity ?? active).map { "\($0.name) has no text tower" } ?? "no model has been used yet"

@@ -61,10 +61,11 @@ struct ClipRetrievalRoutes {
             search.terms = [SearchRequest.Term(subject: try await Self.subject(reader, workshop))]
             (search.limit, search.weights[.words], search.weights[.text]) = (limit, 0, 0)
             let (wanted, name, base) = (search, reader.raw("indice_name")?.string, Self.base(request))
+            let words = try await workshop.vectors(of: wanted)
             return try await workshop.timed("search") {
                 let searcher = try workshop.desk.searcher()
                 try Self.check(name, searcher.library)
-                var hits = try searcher.search(wanted.query(searcher.library, workshop.pictures)).hits
+                var hits = try searcher.search(wanted.query(searcher.library, workshop.pictures), words: words).hits
                 if isDeduplicated {
                     let doubles = try searcher.library.lookAlikes(among: hits.map(\.id), threshold: Self.sameAbove)
                     hits.removeAll { doubles.contains($0.id) }
