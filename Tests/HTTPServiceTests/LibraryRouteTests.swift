@@ -25,8 +25,44 @@ import Testing
             let hasNone = paths(try await client.json("/api/search?in=%2Fnowhere")).isEmpty
             #expect(hasNone)
             _ = try await client.json("/api/search?color=%23c02020&min_score=0.2")
+            let weighed = try await client.json("/api/search?q=picture+number+3&weights=meaning=0,words=2")
+            let shares = (weighed["hits"] as? [[String: Any]])?.first?["rankings"] as? [[String: Any]]
+            #expect(shares?.map { $0["by"] as? String } == ["words"] && shares?.first?["weight"] as? Double == 2)
+            let posted = try await client.post("/api/search", "{\"q\": \"picture number 3\", \"weights\": {\"words\": 2, \"meaning\": 0}}")
+            #expect(paths(posted) == paths(weighed) && paths(posted).first == "picture-3.jpg")
             let weighted = try await client.json("/api/search?q=2%3A%20picture%20-%20number")
             #expect(weighted["words_as_text_because"] == nil)
+        }
+    }
+
+    @Test func textToReadAndGroupsAreAskedFor() async throws {
+        let fixture = try await ServiceFixture()
+        try await fixture.readText()
+        try await fixture.test { client in
+            let read = try await client.json("/api/search?q=text:%20exit&limit=2")
+            let line = (read["hits"] as? [[String: Any]])?.first?["read_line"] as? String
+            #expect(paths(read).count == 2 && line == "Emergency EXIT")
+            let posted = try await client.post("/api/search", "{\"terms\": [{\"read\": \"exit\"}], \"limit\": 2}")
+            #expect(paths(posted) == paths(read))
+            let found = try await client.json("/api/clusters?count=2&limit=1")
+            let clusters = try #require(found["clusters"] as? [[String: Any]])
+            #expect(clusters.count == 2 && clusters.compactMap { $0["count"] as? Int }.reduce(0, +) == 6 && found["clustered"] as? Int == 6)
+            #expect(clusters.allSatisfy { ($0["pictures"] as? [Any])?.count == 1 })
+            let one = try await client.json("/api/clusters?count=2&cluster=2&limit=100")
+            let isSecond = (one["clusters"] as? [[String: Any]])?.map { $0["cluster"] as? Int } == [2]
+            #expect(isSecond)
+            try await client.refuses("/api/clusters?count=2&cluster=3", status: 404, code: "unknown_cluster")
+            try await client.refuses("/api/clusters?count=0", status: 400, code: "invalid_value")
+            let groups = try await client.json("/api/duplicates?threshold=0.0001&limit=1")
+            #expect((groups["groups"] as? [[String: Any]])?.first?["count"] as? Int == 6 && groups["compared"] as? Int == 6)
+            try await client.refuses("/api/duplicates?threshold=2", status: 400, code: "invalid_value")
+            // Too few pictures for a cut-off: said, and nothing is cut.
+            let few = try await client.json("/api/search?q=picture&cutoff=auto&limit=100")
+            let cutoff = try #require(few["cutoff"] as? [String: Any])
+            #expect(paths(few).count == 6 && cutoff["how"] as? String == "none" && cutoff["because"] != nil)
+            let given = try await client.post("/api/search", "{\"q\": \"nothing of it\", \"cutoff\": 2}")
+            #expect(paths(given).isEmpty && (given["cutoff"] as? [String: Any])?["cut"] as? Int == 6)
+            try await client.refuses("/api/search?q=a&cutoff=on", status: 400, code: "invalid_value")
         }
     }
 
@@ -38,7 +74,9 @@ import Testing
                 ("/api/search?q=a&limit=0", "invalid_value"), ("/api/search?q=a&limit=x", "invalid_value"),
                 ("/api/search?where=nme%20%3D%201", "invalid_filter"), ("/api/search?color=nocolour", "invalid_query"),
                 ("/api/search?q=-%20a", "invalid_query"), ("/api/search?q=%FF%FE", "invalid_value"),
-                ("/api/search?q=a&min_score=nan", "invalid_value"),
+                ("/api/search?q=a&min_score=nan", "invalid_value"), ("/api/search?q=a&weights=look=1", "invalid_value"),
+                ("/api/search?q=a&weights=words=-1", "invalid_value"), ("/api/search?q=a&text_weight=-1", "invalid_value"),
+                ("/api/search?q=a&weights=meaning=0,words=0,text=0", "invalid_query"),
                 ("/api/search?q=a&region=0,0,1,1", "invalid_value"), ("/api/search?picture=1&region=0,0,2,1", "invalid_value"),
             ] {
                 try await client.refuses(uri, status: 400, code: code)
@@ -99,7 +137,8 @@ import Testing
             for body in [
                 "{\"terms\": [{\"vector\": [1, 2]}]}", "{\"terms\": [{\"text\": \"a\", \"picture\": 1}]}",
                 "{\"terms\": [{\"text\": \"a\", \"region\": [0,0,1,1]}]}", "{\"trems\": []}", "[1]", "{\"q\": 3}",
-                "{\"terms\": [{\"text\": \"a\", \"weight\": 0}]}",
+                "{\"terms\": [{\"text\": \"a\", \"weight\": 0}]}", "{\"q\": \"a\", \"weights\": {\"look\": 1}}",
+                "{\"q\": \"a\", \"weights\": {\"words\": -1}}", "{\"q\": \"a\", \"weights\": \"words=1\"}",
             ] {
                 _ = try await client.post("/api/search", body, status: 400)
             }
@@ -121,7 +160,9 @@ import Testing
             let hasNoProblem = (try await client.json("/api/library/problems")["problems"] as? [Any])?.isEmpty == true
             #expect(hasNoProblem)
             let models = try #require(try await client.json("/api/models")["models"] as? [[String: Any]])
-            #expect(models.contains { $0["name"] as? String == "sensorium-clip-base" && $0["offered"] as? Bool == true })
+            let base = models.first { $0["name"] as? String == "sensorium-clip-base" }
+            for flag in ["here", "offered", "embeds_pictures", "embeds_text"] { #expect(base?[flag] as? Bool == true, "\(flag)") }
+            #expect(models.contains { $0["embeds_pictures"] as? Bool == true && $0["here"] as? Bool == false })
             try await client.refuses("/api/pictures/none", status: 404, code: "unknown_id")
             try await client.refuses("/api/nothing", status: 404, code: "http_404")
         }
@@ -180,10 +221,25 @@ import Testing
         }
     }
 
+    @Test func aJobReadsTheTextInPictures() async throws {
+        let fixture = try await ServiceFixture(pictures: 3)
+        try await fixture.test { client in
+            try await client.refuses("/api/jobs", method: .post, body: "{\"read_text\": true}", status: 404, code: "model_not_found")
+            try fixture.standIn("ppocr-small", for: "Vision/PPOCR/golden/tiny")
+            let job = try await client.post("/api/jobs", "{\"read_text\": true}", status: 202)
+            let id = try #require(job["id"] as? Int)
+            let events = String(buffer: try await client.execute(uri: "/api/jobs/\(id)/events", method: .get).body)
+            #expect(events.contains("event: done"))
+            let end = try await client.json("/api/jobs/\(id)")
+            let reading = try #require(end["reading"] as? [String: Any])
+            #expect(end["outcome"] as? String == "done" && reading["read"] as? Int == 3 && reading["pending"] as? Int == 0)
+        }
+    }
+
     @Test func jobsAreCancelledAndOneGoesOnAtATime() async throws {
         let jobs = IndexingJobs()
         // One that never gets beyond its preparations.
-        let waiting: @Sendable () async throws -> LibraryUpdate = {
+        let waiting: @Sendable () async throws -> IndexingWork = {
             try await Task.sleep(for: .seconds(86_400))
             throw SettingsError("it went on")
         }

@@ -51,7 +51,10 @@ import Testing
 
     /// What a route reads from a JSON body is what is described.
     @Test func describedFieldsAreThoseThatAreRead() {
-        #expect(SearchRequest.schema.fieldNames == ["q", "terms", "where", "color", "in", "limit", "min_score", "text_weight"])
+        #expect(
+            SearchRequest.schema.fieldNames == [
+                "q", "terms", "where", "color", "in", "limit", "min_score", "weights", "text_weight", "cutoff",
+            ])
         #expect(Set(SearchRequest.parameterNames).isSubset(of: Set(SearchRequest.schema.fieldNames + ["picture", "region"])))
     }
 }

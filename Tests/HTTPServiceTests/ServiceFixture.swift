@@ -6,6 +6,7 @@ import HummingbirdTesting
 import Imaging
 import Logging
 import PictureLibrary
+import Pipelines
 import Testing
 
 @testable import HTTPService
@@ -38,7 +39,8 @@ final class ServiceFixture: Sendable {
 
     deinit { try? FileManager.default.removeItem(atPath: folder.display) }
 
-    private func standIn(_ name: String, for golden: String) throws {
+    /// A tiny model in the place of a fetched one.
+    func standIn(_ name: String, for golden: String) throws {
         let package = try #require(ModelPackage.named(name))
         let place = URL(fileURLWithPath: cache.path(of: package))
         try FileManager.default.createDirectory(at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
@@ -77,6 +79,21 @@ final class ServiceFixture: Sendable {
         _ = try await LibraryUpdate(of: folder.appending("library"), roots: [pictures], options: options) { spec, precision in
             try ModelPlace(spec, precision: precision, cache: cache)
         }.run()
+    }
+
+    /// As if two lines had been read in each picture.
+    func readText() async throws {
+        let library = try Library(at: folder.appending("library"))
+        _ = try await library.readText(
+            with: LibraryReader(name: "stub", digest: "stub") { picture in
+                let (width, height) = (Float(picture.width), Float(picture.height))
+                return [("Emergency EXIT", Float(0.1)), ("<b>other</b> line", 0.5)].map { text, top in
+                    let corners = [(0.1, top), (0.5, top), (0.5, top + 0.2), (0.1, top + 0.2)].map { x, y in
+                        PicturePoint(x: Float(x) * width, y: y * height)
+                    }
+                    return TextLine(text: text, score: 0.9, corners: corners)
+                }
+            })
     }
 
     func settings(_ change: (inout ServiceSettings) -> Void = { _ in }) -> ServiceSettings {

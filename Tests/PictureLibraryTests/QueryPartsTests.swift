@@ -30,12 +30,20 @@ import Testing
         #expect(try parse(["+dog", "-cat"]) == [words("dog"), words("cat", -1)])
         #expect(try parse(["+x.png"]) == [picture("+x.png")])
         #expect(try parse(["time: noon"]) == [words("time: noon")])
+        #expect(try parse(["text: exit sign"]) == [QueryTerm(.readText("exit sign"))])
+        #expect(
+            try parse(["2: Text:exit + dog - text：出口"]) == [
+                QueryTerm(.readText("exit"), weight: 2), words("dog"), QueryTerm(.readText("出口"), weight: -1),
+            ])
+        #expect(try parse(["text:", "exit", "sign"]) == [QueryTerm(.readText("exit sign"))])
+        #expect(try parse(["dog", "text: exit"]) == [words("dog"), QueryTerm(.readText("exit"))])
         #expect(
             try parse([], images: ["x.dat", "3: y.dat", "2: odd.png"]) == [picture("x.dat"), picture("y.dat", 3), picture("2: odd.png")])
     }
 
     @Test(arguments: [
-        [], [""], ["+"], ["a", "+"], ["a", "+", "-", "b"], ["-", "a"], ["2:"], ["0: a"], ["1001: a"], ["2: + a"], ["-a"],
+        [], [""], ["+"], ["a", "+"], ["a", "+", "-", "b"], ["-", "a"], ["2:"], ["0: a"], ["1001: a"], ["2: + a"], ["-a"], ["text:"],
+        ["dog + text:"], ["- text: exit"],
     ])
     func mistakes(arguments: [String]) {
         #expect(throws: LibraryError.self) { try parse(arguments) }
@@ -62,7 +70,7 @@ import Testing
 
 @Suite struct RankFusionTests {
     @Test func sumsReciprocalRanks() {
-        let fused = RankFusion.fuse([(1, [10, 20, 30]), (2, [30, 40])])
+        let fused = RankFusion.fuse([(1, [(10, 1), (20, 2), (30, 3)]), (2, [(30, 1), (40, 2)])])
         #expect(fused.map(\.id) == [30, 40, 10, 20])
         #expect(abs(fused[0].score - (1 / 63.0 + 2 / 61.0)) < 1e-15)
         #expect(abs(fused[1].score - 2 / 62.0) < 1e-15)
@@ -70,10 +78,32 @@ import Testing
     }
 
     @Test func equalScoresGoBySmallerID() {
-        #expect(RankFusion.fuse([(1, [9, 5]), (1, [5, 9])]).map(\.id) == [5, 9])
+        #expect(RankFusion.fuse([(1, [(9, 1), (5, 2)]), (1, [(5, 1), (9, 2)])]).map(\.id) == [5, 9])
         #expect(RankFusion.fuse([]).isEmpty)
-        #expect(RankFusion.fuse([(1, [1]), (1, [])], constant: 0).first?.score == 1)
+        #expect(RankFusion.fuse([(1, [(1, 1)]), (1, [])], constant: 0).first?.score == 1)
     }
+
+    @Test func equalScoresShareTheMeanOfTheirPlaces() {
+        #expect(RankFusion.ranks([0.9, 0.5, 0.5, 0.5, 0.1]) == [1, 3, 3, 3, 5])
+        #expect(RankFusion.ranks([2, 2]) == [1.5, 1.5])
+        #expect(RankFusion.ranks([Double]()).isEmpty)
+        // Whatever the ties, the ranks of a list have the same sum.
+        #expect(RankFusion.ranks([3, 3, 2, 2, 2, 1].map { Double($0) }).reduce(0, +) == 21)
+    }
+}
+
+@Suite struct RankingWeightTests {
+    @Test func weightsAreRead() throws {
+        let weights = try RankingWeights("meaning=2, words=0.5,text = 0")
+        #expect(weights[.meaning] == 2 && weights[.words] == 0.5 && weights[.text] == 0 && weights[.color] == 1)
+        #expect(try RankingWeights("colour=0") == RankingWeights("color=0.0"))
+        #expect(try RankingWeights("words=1") == RankingWeights())
+    }
+
+    @Test(arguments: [
+        "", "meaning", "meaning=", "=1", "look=1", "words=-1", "words=nan", "words=inf", "words=1001", "words=1,", "words=1;text=2",
+    ])
+    func mistakes(text: String) { #expect(throws: LibraryError.self) { try RankingWeights(text) } }
 }
 
 @Suite struct WordTests {

@@ -111,8 +111,29 @@ import Testing
         _ = try await library.indexAll([pictures], embedder)
         var query = Query(terms: [QueryTerm(.words("exit"))])
         #expect(try library.search(query, embedder: embedder).contains { $0.readRank == 1 })
-        query.textWeight = 0
+        query.weights[.text] = 0
         #expect(try !library.search(query, embedder: embedder).contains { $0.readRank != nil })
+    }
+
+    @Test func textAloneIsLookedForInPicturesAlone() async throws {
+        try write("A way out: exit\n", to: pictures.appending("plain.txt"))
+        let embedder = ColorEmbedder(name: "words", text: true)
+        _ = try await library.indexAll([pictures], embedder)
+        _ = try await read(reader())
+        func found(_ terms: [QueryTerm]) throws -> [String] {
+            try library.search(Query(terms: terms), embedder: embedder).map(\.path.name.display)
+        }
+        #expect(try found([QueryTerm(.readText("exit"))]) == ["sign.png", "page.png"])
+        #expect(try library.answersWithoutEmbedder(Query(terms: [QueryTerm(.readText("exit"))])))
+        let hit = try #require(try library.search(Query(terms: [QueryTerm(.readText("chapter one"))])).first)
+        #expect(hit.score == hit.shares[0].share && hit.shares.map(\.ranking) == [.text] && hit.shares[0].words == "chapter one")
+        #expect(try found([QueryTerm(.readText("exit")), QueryTerm(.readText("fox"), weight: -1)]) == ["sign.png"])
+        #expect(try found([QueryTerm(.words("way out")), QueryTerm(.readText("exit"), weight: -1)]).contains("plain.png"))
+        #expect(try !found([QueryTerm(.words("way out")), QueryTerm(.readText("exit"), weight: -1)]).contains("sign.png"))
+        #expect(try found([QueryTerm(.readText("nothing like it"))]).isEmpty)
+        #expect(throws: LibraryError.self) {
+            try library.search(Query(terms: [QueryTerm(.readText("exit"))], weights: try RankingWeights("text=0")))
+        }
     }
 
     @Test func filtersKnowTheText() async throws {

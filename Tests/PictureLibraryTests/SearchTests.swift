@@ -3,6 +3,7 @@ import GRDB
 import Imaging
 import Tensors
 import Testing
+import VectorIndex
 
 @testable import PictureLibrary
 
@@ -104,6 +105,63 @@ import Testing
         }
     }
 
+    @Test func weightsDecideAndAreTold() throws {
+        var query = Query(terms: [QueryTerm(.words("bicycle"), weight: 2)], color: try ColorQuery("#ff0000", threshold: 0))
+        query.weights = try RankingWeights("meaning=0.5,words=3")
+        let hits = try library.search(query, embedder: dual), weights: [Ranking: Double] = [.meaning: 1, .words: 6, .color: 1]
+        #expect(hits.count == 6)
+        for hit in hits {
+            #expect(abs(hit.score - hit.shares.reduce(0) { $0 + $1.share }) < 1e-12)
+            for share in hit.shares {
+                #expect(share.weight == weights[share.ranking])
+                #expect(abs(share.share - share.weight / (60 + share.rank)) < 1e-12)
+            }
+        }
+        #expect(Set(hits.prefix(2).map { $0.path.stem.display }) == ["red1", "green1"])
+        #expect(JSONLine(hits[0]).text.contains(#""rankings":[{"by":"meaning","#))
+        #expect(JSONLine(hits[0]).text.contains(#"{"by":"words","words":"bicycle","rank":"#))
+        // A weight of 0 leaves its ranking out: no vectors, and no embedder is needed.
+        query.weights = try RankingWeights("meaning=0,color=0")
+        #expect(try library.answersWithoutEmbedder(query))
+        let textOnly = try library.search(query)
+        #expect(textOnly.map(\.shares.count) == [1, 1] && textOnly.allSatisfy { $0.similarity == nil && $0.score == $0.shares[0].share })
+        query.weights = try RankingWeights("words=0,text=0,color=0")
+        #expect(try library.search(query, embedder: dual).allSatisfy { $0.shares.map(\.ranking) == [.meaning] })
+        // Where words are no vectors, they are looked up all the same; with nothing left, that is said.
+        #expect(try library.search(query).count == 2)
+        query.weights = try RankingWeights("meaning=0,words=0,text=0")
+        #expect(throws: LibraryError.self) { try library.search(query, embedder: dual) }
+        query.terms = [QueryTerm(.picture(pictures.appending("red1.png")))]
+        #expect(throws: LibraryError.self) { try library.search(query, embedder: dual) }
+        // A colour that doesn't rank still narrows.
+        let narrowed = Query(color: try ColorQuery("#ff0000"), weights: try RankingWeights("color=0"))
+        #expect(Set(try names(narrowed)) == ["red1", "red2"])
+    }
+
+    @Test func whatTiesInOneRankingIsDecidedByTheOthers() async throws {
+        // One caption for all, but the last has more of it.
+        for number in 0..<6 {
+            try makePicture(
+                pictures.appending("tied\(number).png"), number == 5 ? "#0000ff" : "#00ff00", width: 100 + number, seed: 50 + number)
+            try write(number == 4 ? "unusual zebra crossing" : "unusual zebra", to: pictures.appending("tied\(number).txt"))
+        }
+        _ = try await library.indexAll([pictures], dual)
+        // By words alone: those that hold all words are first, the others share one rank.
+        var query = Query(terms: [QueryTerm(.words("unusual zebra crossing"))], weights: try RankingWeights("meaning=0"))
+        let all = try library.search(query)
+        #expect(all.first?.path.stem.display == "tied4" && all.map(\.textRank) == [1, 4, 4, 4, 4, 4])
+        #expect(all[0].score > all[1].score)
+        // Tied in words, the look decides, whatever their numbers: the blue one was indexed last.
+        query = Query(terms: [QueryTerm(.words("unusual zebra")), QueryTerm(.picture(pictures.appending("tied5.png")))])
+        let mixed = try library.search(query)
+        #expect(mixed[0].path.stem.display == "tied5")
+        #expect(mixed.filter { $0.textRank == 3 }.count == 5 && mixed.first { $0.path.stem.display == "tied4" }?.textRank == 6)
+        // Ties that end beyond the candidates count for those that another ranking has found.
+        let ranking = FusedRanking.tied()
+        #expect(ranking.map(\.content) == [900, 1, 2])
+        #expect(ranking.allSatisfy { $0.shares.last?.rank == 500.5 })
+    }
+
     @Test func withoutTextTowerWordsStayText() throws {
         let query = Query(terms: [QueryTerm(.words("sea")), QueryTerm(.picture(pictures.appending("red1.png")))])
         let hits = try library.search(query)
@@ -164,6 +222,16 @@ import Testing
             let query = Query(terms: [QueryTerm(.words(text)), QueryTerm(.words(other), weight: -1)])
             #expect(throws: Never.self, "\(text)") { try library.search(query) }
         }
+    }
+}
+
+extension FusedRanking {
+    /// A thousand that tie in words, of which vectors found the 900th; two candidates of each ranking.
+    fileprivate static func tied() -> [ScoredContent] {
+        var ranking = FusedRanking(limit: 2)
+        ranking.add(vectors: [Hit(id: 900, score: 0.9)], weight: 1)
+        ranking.add(text: (1...1_000).map { TextRanking.Match(content: $0, score: 3) }, weight: 1, words: "all")
+        return ranking.ordered()
     }
 }
 

@@ -275,8 +275,6 @@ import Testing
 
     @Test func whatCannotBeOpenedSaysWhy() throws {
         let scratch = try Scratch()
-        let parquet = try scratch.write("x.parquet", "PAR1")
-        #expect(dataError { _ = try DataOpener.open(parquet) }?.problem.contains("duckdb -c") == true)
         #expect(dataError { _ = try DataOpener.open(scratch.path("absent")) }?.problem.contains("no such folder") == true)
         #expect(dataError { _ = try DataOpener.open(scratch.path("absent.csv")) }?.file.hasSuffix("absent.csv") == true)
         #expect(dataError { _ = try DataOpener.open("") } != nil)

@@ -1,14 +1,16 @@
 """Files that numpy, pandas, pyarrow and faiss write, for the readers' tests, and a look at what ours writes.
 
-    interchange.py          makes Tests/CheckpointsTests/golden/parquet and Tests/PictureLibraryTests/golden/clip-retrieval
+    interchange.py          makes Tests/CheckpointsTests/golden/parquet, Tests/PictureLibraryTests/golden/clip-retrieval and
+                            Tests/TrainingDataTests/golden/hugging-face
     interchange.py check    reads with those libraries what the tests store of ours: golden/parquet/ours.parquet and golden/exported
 
-Needs numpy, pandas, pyarrow and faiss-cpu."""
+Needs numpy, pandas, pyarrow, datasets and faiss-cpu."""
 import json
 import pathlib
 import shutil
 import sys
 
+import datasets
 import faiss
 import numpy as np
 import pandas as pd
@@ -57,6 +59,24 @@ def tables():
     df.to_parquet(parquet / "kinds.parquet")
     pq.write_table(table.slice(0, 0), parquet / "empty.parquet")
     (parquet / "expected.json").write_text(json.dumps(TABLE, ensure_ascii=False))
+
+
+def training():
+    """A data set as Hugging Face's library writes it: pictures' bytes beside their paths, classes, texts in two languages."""
+    folder = root / "TrainingDataTests/golden/hugging-face"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    pictures = [root / "Fixtures/pictures" / name for name in ("gradient_97x61.png", "grey_50x70.png")]
+    features = datasets.Features(
+        {"image": datasets.Image(), "caption": datasets.Value("string"), "caption_zh": datasets.Value("string"),
+         "label": datasets.ClassLabel(names=["photo", "grey"])})
+    for part in range(2):
+        numbers = range(3 * part, 3 * part + 3)
+        rows = {
+            "image": [None if i == 4 else {"bytes": pictures[i % 2].read_bytes(), "path": f"{i}.png"} for i in numbers],
+            "caption": [f"picture {i}" for i in numbers], "caption_zh": [None if i == 1 else f"图片{i}" for i in numbers],
+            "label": [i % 2 for i in numbers]}
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(folder / f"train-{part:05d}-of-00002.parquet", batch_size=2)
 
 
 def vectors(count):
@@ -132,3 +152,4 @@ if __name__ == "__main__":
     else:
         tables()
         clip_retrieval()
+        training()

@@ -45,7 +45,8 @@ public struct PictureService: Sendable {
         if let problem = page.problem { logger.warning("\(problem)") }
         let described =
             SystemRoutes(workshop: workshop, version: version).routes + LibraryRoutes(workshop: workshop).routes
-            + SearchRoutes(workshop: workshop).routes + PictureRoutes(workshop: workshop).routes + JobRoutes(workshop: workshop).routes
+            + SearchRoutes(workshop: workshop).routes + GroupRoutes(workshop: workshop).routes + PictureRoutes(workshop: workshop).routes
+            + JobRoutes(workshop: workshop).routes
             + ModelRoutes(workshop: workshop).routes + EmbeddingRoutes(workshop: workshop).routes + ChatRoutes(workshop: workshop).routes
             + ClipRetrievalRoutes(workshop: workshop).routes + WebRoutes(page: page).routes
         routes = described + [Self.description(described, version)]

@@ -27,8 +27,9 @@ struct Sensorium: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            IndexCommand.self, WatchCommand.self, SearchCommand.self, SimilarCommand.self, InfoCommand.self, StatusCommand.self,
-            RemoveCommand.self, SheetCommand.self, ExportCommand.self, ImportCommand.self, MoveCommand.self, EmbedCommand.self,
+            IndexCommand.self, WatchCommand.self, SearchCommand.self, SimilarCommand.self, ClustersCommand.self,
+            DuplicatesCommand.self, InfoCommand.self, StatusCommand.self, RemoveCommand.self, SheetCommand.self, ExportCommand.self,
+            ImportCommand.self, MoveCommand.self, EmbedCommand.self,
             ClassifyCommand.self, ReadCommand.self, GenerateCommand.self, EvaluateCommand.self,
             TrainCommand.self, ServeCommand.self, KeysCommand.self, ModelsCommand.self,
             ManualCommand.self, BenchmarkCommand.self,

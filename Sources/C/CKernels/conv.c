@@ -15,25 +15,65 @@ typedef struct {
     const sn_kernel_table *f;
 } conv_job;
 
-void sn_conv_gather(const sn_conv_shape *s, const float *plane, intptr_t ky, intptr_t kx, intptr_t first, intptr_t count, float *to) {
+// Keeps of `run` pixels, whose inputs begin at place `in` of a line of `length`, those inside it.
+static sn_conv_run inside(intptr_t to, intptr_t in, intptr_t step, intptr_t length, intptr_t run) {
+    intptr_t skipped = in < 0 ? (-in + step - 1) / step : 0, end = in < length ? sn_least(run, (length - 1 - in) / step + 1) : 0;
+    return (sn_conv_run){to + skipped, in + skipped * step, end - skipped};
+}
+
+intptr_t sn_conv_runs(const sn_conv_shape *s, intptr_t ky, intptr_t kx, intptr_t first, intptr_t count, sn_conv_run *runs) {
+    intptr_t down = ky * s->dilation_height - s->pad_top, right = kx * s->dilation_width - s->pad_left, found = 0;
+    if (right == 0 && s->stride_width == 1 && s->stride_height == 1 && s->out_width == s->in_width) {
+        // Lines follow each other in the plane as they do in the result.
+        runs[0] = inside(0, first + down * s->in_width, 1, s->in_height * s->in_width, count);
+        return runs[0].count > 0;
+    }
     intptr_t oy = first / s->out_width, ox = first % s->out_width;
-    for (intptr_t i = 0; i < count;) {
-        intptr_t run = s->out_width - ox < count - i ? s->out_width - ox : count - i;
-        intptr_t iy = oy * s->stride_height - s->pad_top + ky * s->dilation_height;
-        intptr_t ix = ox * s->stride_width - s->pad_left + kx * s->dilation_width;
-        if (iy < 0 || iy >= s->in_height) {
-            memset(to + i, 0, (size_t)run * 4);
-        } else {
-            const float *row = plane + iy * s->in_width;
-            if (s->stride_width == 1 && ix >= 0 && ix + run <= s->in_width) {
-                memcpy(to + i, row + ix, (size_t)run * 4);
+    for (intptr_t i = 0; i < count; oy++, ox = 0) {
+        intptr_t length = sn_least(s->out_width - ox, count - i), iy = oy * s->stride_height + down;
+        if (iy >= 0 && iy < s->in_height) {
+            sn_conv_run run = inside(i, ox * s->stride_width + right, s->stride_width, s->in_width, length);
+            run.from += iy * s->in_width;
+            if (run.count > 0) runs[found++] = run;
+        }
+        i += length;
+    }
+    return found;
+}
+
+void sn_conv_gather(const float *plane, const sn_conv_run *runs, intptr_t run_count, intptr_t step, intptr_t count, float *to) {
+    if (run_count != 1 || runs->count != count) memset(to, 0, (size_t)count * 4);
+    for (const sn_conv_run *run = runs; run < runs + run_count; run++) {
+        const float *from = plane + run->from;
+        float *line = to + run->to;
+        if (step == 1) memcpy(line, from, (size_t)run->count * 4);
+        else
+            for (intptr_t i = 0; i < run->count; i++) line[i] = from[i * step];
+    }
+}
+
+// Panels of a block of output pixels, [k][width] each: k counts channels, and in each its taps.
+static void pack_block(const conv_job *job, const float *input, intptr_t first, intptr_t count, float *packed) {
+    const sn_conv_shape *s = job->s;
+    intptr_t channels = s->in_channels / s->groups, taps = s->kernel_height * s->kernel_width, plane = s->in_height * s->in_width;
+    intptr_t nr = job->f->nr, k = channels * taps;
+    for (intptr_t j = 0; j < count; j += nr) {
+        intptr_t columns = sn_least(nr, count - j), width = (columns + job->f->vw - 1) / job->f->vw * job->f->vw;
+        float *panel = packed + j * k;
+        if (columns < width) memset(panel, 0, (size_t)(width * k) * 4);
+        for (intptr_t tap = 0; tap < taps; tap++) {
+            sn_conv_run runs[GEMM_NR_MAX];
+            intptr_t found = sn_conv_runs(s, tap / s->kernel_width, tap % s->kernel_width, first + j, columns, runs);
+            float *to = panel + tap * width;
+            if (columns == GEMM_NR_MAX && found == 1 && runs->count == columns && s->stride_width == 1) {
+                // Of known length, so that no call is made.
+                const float *from = input + runs->from;
+                for (intptr_t c = 0; c < channels; c++, from += plane, to += taps * width) memcpy(to, from, GEMM_NR_MAX * 4);
             } else {
-                for (intptr_t j = 0; j < run; j++, ix += s->stride_width) to[i + j] = ix >= 0 && ix < s->in_width ? row[ix] : 0;
+                for (intptr_t c = 0; c < channels; c++, to += taps * width)
+                    sn_conv_gather(input + c * plane, runs, found, s->stride_width, columns, to);
             }
         }
-        i += run;
-        ox = 0;
-        oy++;
     }
 }
 
@@ -48,15 +88,7 @@ static void conv_range(void *context, intptr_t start, intptr_t end) {
         intptr_t block = task % job->blocks, group = task / job->blocks % s->groups, picture = task / job->blocks / s->groups;
         intptr_t first = block * job->block, count = pixels - first < job->block ? pixels - first : job->block;
         const float *input = job->x + (picture * s->in_channels + group * in_each) * s->in_height * s->in_width;
-        for (intptr_t j = 0; j < count; j += nr) {
-            intptr_t columns = sn_least(nr, count - j), width = (columns + f->vw - 1) / f->vw * f->vw;
-            float *to = packed + j * k;
-            if (columns < width) memset(to, 0, (size_t)(width * k) * 4);
-            for (intptr_t c = 0; c < in_each; c++)
-                for (intptr_t ky = 0; ky < s->kernel_height; ky++)
-                    for (intptr_t kx = 0; kx < s->kernel_width; kx++, to += width)
-                        sn_conv_gather(s, input + c * s->in_height * s->in_width, ky, kx, first + j, columns, to);
-        }
+        pack_block(job, input, first, count, packed);
         sn_left left = {job->weight + group * out_each * k, out_each, k, k, 1, SN_WEIGHT_F32};
         for (intptr_t o = 0; o < out_each; o += GEMM_GROUP) {
             intptr_t rows = sn_least(GEMM_GROUP, out_each - o), channel = group * out_each + o;

@@ -6,7 +6,8 @@
 #include "scratch.h"
 #include "sensorium_gradients.h"
 
-enum { ENOUGH_TASKS = 16, TASK_PANELS = 4, PIXELS = GEMM_KC, GATHERED = PIXELS + 16 };
+enum { ENOUGH_TASKS = 16, TASK_PANELS = 4, PIXELS = CONV_RUN_PIXELS, GATHERED = PIXELS + 16 };
+_Static_assert(CONV_RUN_PIXELS <= GEMM_KC, "rows of dy are read in one range");
 
 typedef struct {
     const float *x, *dy;
@@ -32,8 +33,9 @@ static void gather_columns(const weight_job *job, const float *x, intptr_t colum
     intptr_t taps = s->kernel_height * s->kernel_width;
     for (intptr_t i = 0; i < columns; i++) {
         intptr_t tap = (column + i) % taps;
-        sn_conv_gather(s, x + (column + i) / taps * s->in_height * s->in_width, tap / s->kernel_width, tap % s->kernel_width, first, count,
-                       gathered + i * GATHERED);
+        sn_conv_run runs[CONV_RUN_PIXELS];
+        intptr_t found = sn_conv_runs(s, tap / s->kernel_width, tap % s->kernel_width, first, count, runs);
+        sn_conv_gather(x + (column + i) / taps * s->in_height * s->in_width, runs, found, s->stride_width, count, gathered + i * GATHERED);
     }
 }
 

@@ -15,9 +15,8 @@ extension Library {
                 found.append(
                     SearchHit(
                         rank: found.count + 1, id: first.id, path: first.path, score: item.score, similarity: item.similarity,
-                        vectorRank: item.vectorRank, textScore: item.textScore, textRank: item.textRank, readRank: item.readRank,
-                        readLine: item.readLine, colorScore: item.colorScore, colorRank: item.colorRank, title: first.title,
-                        width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
+                        textScore: item.textScore, readLine: item.readLine, colorScore: item.colorScore, shares: item.shares,
+                        title: first.title, width: first.width, height: first.height, copies: rows.dropFirst().map(\.path)))
                 if found.count == limit { break }
             }
         }

@@ -9,11 +9,15 @@ extension Library {
     /// Candidates of each ranking beyond the hits asked for, so that fusion has something to fuse.
     private static func depth(_ limit: Int) -> Int { min(max(limit, min(limit, 50_000) * 2 + 100), Query.largestLimit * 2) }
 
+    /// Matches of words that are looked at beyond the candidates: as many can be equally good.
+    private static let mostTied = 20_000
+
     /// Whether `search` can answer without an embedder: words by text alone, pictures by vectors that the library holds.
     public func answersWithoutEmbedder(_ query: Query) throws(LibraryError) -> Bool {
+        guard query.weights[.meaning] > 0 else { return true }
         for subject in query.terms.map(\.subject) {
             switch subject {
-            case .words, .vector: continue
+            case .words, .readText, .vector: continue
             case .pixels: return false
             case .picture(let path): if try storedVector(path) == nil { return false }
             }
@@ -25,38 +29,48 @@ extension Library {
     ///
     /// Pictures, and with a dual encoder words, become one vector: the sum of their unit vectors times their weights, negative ones
     /// subtracted. Words also match titles, descriptions, tags and names, and text that was read in the pictures (each term two rankings of
-    /// its own). The rankings are fused by `RankFusion`, each with the weight of the terms behind it. Text then counts only where every word matches; without a vector
-    /// of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
-    /// where words are no vectors from all others too.
+    /// its own). The rankings are fused by `RankFusion`, each with its weight times that of the terms behind it. Text then counts only where
+    /// every word matches; without a vector of the words, pictures that match some of them follow. Words taken away exclude what matches them from the text rankings, and
+    /// where words are no vectors from all others too. Text to read is looked for in pictures alone; taken away, it excludes.
     ///
     /// - Parameter embedder: Needed for pictures outside the library. nil: words are text, pictures are looked up.
     public func search(_ query: Query, embedder: (any Embedder)? = nil) throws(LibraryError) -> [SearchHit] {
+        try find(query, embedder: embedder).hits
+    }
+
+    /// As `search`, and where the hits ended.
+    func find(_ query: Query, embedder: (any Embedder)?) throws(LibraryError) -> (hits: [SearchHit], cutoff: CutoffReport?) {
         guard (1...Query.largestLimit).contains(query.limit) else {
             throw .badQuery(reason: "the number of hits must be 1 to \(Query.largestLimit)")
         }
-        guard query.textWeight >= 0, query.textWeight.isFinite else { throw .badQuery(reason: "the text weight must be 0 or more") }
         guard !query.terms.isEmpty || query.color != nil || query.filter != nil || query.folder != nil else {
             throw .badQuery(reason: "say what to look for: words, pictures, a colour or a filter")
         }
         var query = query
         query.folder = query.folder?.absolute()
-        let target = try queryVector(query.terms, embedder)
+        let weights = query.weights, target = weights[.meaning] > 0 ? try queryVector(query.terms, embedder) : nil
         let words = query.terms.filter { if case .words = $0.subject { true } else { false } }
         let wordsAreVectors = target != nil && embedder?.identity.embedsText == true
         let excluded = words.filter { $0.weight <= 0 }.compactMap(\.textQuery)
         // As vectors they are subtracted, and count against the look of a picture, not against every text that names them.
         let condition = CandidateCondition(query, excluding: wordsAreVectors ? [] : excluded)
         var ranking = FusedRanking(limit: Self.depth(query.limit))
+        var cutoff: CutoffReport?
         if let target {
-            let hits = try vectorHits(target.vector, target.identity, condition, depth: ranking.limit)
-            ranking.add(vectors: hits, weight: target.weight)
+            let (best, candidates) = try vectorHits(target.vector, target.identity, condition, depth: ranking.limit)
+            ranking.add(vectors: best, weight: target.weight * weights[.meaning])
+            let texts = wordsAreVectors && !words.isEmpty ? embedder : nil
+            cutoff = try self.cutoff(query.cutoff, target, best: best, candidates: candidates, textsBy: texts)
         }
-        if !(wordsAreVectors && query.textWeight == 0) {
-            let factor = wordsAreVectors ? query.textWeight : 1
-            try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, factor: factor, to: &ranking)
+        try addText(words, excluding: excluded, condition, strictly: wordsAreVectors, weights, to: &ranking)
+        try addReadText(query.terms, condition, weights[.text], to: &ranking)
+        guard !ranking.isEmpty || query.terms.isEmpty || weights.isEveryRankingIn else {
+            throw .badQuery(reason: "every ranking that could answer has the weight 0: give meaning, words or text more")
         }
-        if let color = query.color { ranking.add(colors: try colorScores(color, condition), isOnly: query.terms.isEmpty) }
-        if query.terms.isEmpty && query.color == nil { ranking.add(unranked: try newest(condition, limit: query.limit)) }
+        if let color = query.color, weights[.color] > 0 {
+            ranking.add(colors: try colorScores(color, condition), isOnly: query.terms.isEmpty, weight: weights[.color])
+        }
+        if query.terms.isEmpty, ranking.isEmpty { ranking.add(unranked: try newest(condition, limit: query.limit)) }
         if let target {
             let index = try indexes.open(target.identity)
             do { try ranking.fillSimilarities(of: target.vector, from: index) } catch {
@@ -64,7 +78,11 @@ extension Library {
             }
         }
         ranking.drop(below: query.minScore, bySimilarity: target != nil)
-        return try hits(ranking.ordered(), limit: query.limit, condition)
+        let all = ranking.ordered()
+        guard let threshold = cutoff?.threshold else { return (try hits(all, limit: query.limit, condition), cutoff) }
+        let kept = all.filter { $0.hasAllWords || ($0.similarity ?? .infinity) >= threshold }
+        cutoff?.cut = min(all.count, query.limit) - min(kept.count, query.limit)
+        return (try hits(kept, limit: query.limit, condition), cutoff)
     }
 
     /// Pictures like one of the library, by the vectors it holds; the picture itself and its copies are left out.
@@ -81,7 +99,7 @@ extension Library {
         guard let stored = try storedVector(path) else { throw .unknownPicture(path: path.display) }
         let condition = CandidateCondition(Query(filter: filter, folder: folder?.absolute()))
         var ranking = FusedRanking(limit: limit + 1)
-        ranking.add(vectors: try vectorHits(stored.vector, stored.identity, condition, depth: limit + 1), weight: 1)
+        ranking.add(vectors: try vectorHits(stored.vector, stored.identity, condition, depth: limit + 1).hits, weight: 1)
         ranking.drop(below: minScore, bySimilarity: true)
         var found = try hits(ranking.ordered().filter { $0.content != stored.content }, limit: limit, condition)
         if includesCopies {
@@ -105,7 +123,7 @@ extension Library {
         }
     }
 
-    private struct Target {
+    struct Target {
         var vector: [Float]
         var identity: IdentityRow
         var weight: Double
@@ -123,7 +141,11 @@ extension Library {
     /// Nil when no term can become a vector.
     private func queryVector(_ terms: [QueryTerm], _ embedder: (any Embedder)?) throws(LibraryError) -> Target? {
         let usable = terms.filter { term in
-            if case .words = term.subject { embedder?.identity.embedsText == true } else { true }
+            switch term.subject {
+            case .words: embedder?.identity.embedsText == true
+            case .readText: false
+            default: true
+            }
         }
         guard usable.contains(where: { $0.weight > 0 }) else { return nil }
         guard let identity = try identity(for: embedder) else { throw .noActiveIndex(path: path.display) }
@@ -152,6 +174,7 @@ extension Library {
             if let stored = try storedVector(path), stored.identity.id == identity.id { return stored.vector }
             guard let embedder else { throw .unknownPicture(path: path.display) }
             return try Self.embed(path, embedder)
+        case .readText: throw .badQuery(reason: "text that was read has no vector")
         case .pixels(let picture):
             guard let embedder else { throw .badQuery(reason: "a picture from outside the library needs an embedder to become a vector") }
             do { return try embedder.embed([try embedder.prepare(picture)]).floats() } catch {
@@ -203,10 +226,10 @@ extension Library {
         try storedVector(picture(id).path)?.vector
     }
 
-    /// Nearest contents that pass the condition and can be shown.
+    /// Nearest contents that pass the condition and can be shown, and what passes it where that was worked out.
     private func vectorHits(
         _ vector: [Float], _ identity: IdentityRow, _ condition: CandidateCondition, depth: Int
-    ) throws(LibraryError) -> [Hit] {
+    ) throws(LibraryError) -> (hits: [Hit], candidates: IDSet?) {
         let index = try indexes.open(identity)
         let id = identity.id
         var filter: IDSet?
@@ -226,7 +249,7 @@ extension Library {
         } else {
             filter = try database.read { try condition.contentIDs($0) }
         }
-        if let filter, filter.isEmpty { return [] }
+        if let filter, filter.isEmpty { return ([], filter) }
         let wanted = min(depth + (filter == nil ? spare : 0), max(1, stored))
         let found: [Hit]
         do {
@@ -238,26 +261,43 @@ extension Library {
         } catch {
             throw LibraryError(error, at: path.display)
         }
-        guard filter == nil, spare > 0 else { return Array(found.prefix(depth)) }
+        guard filter == nil, spare > 0 else { return (Array(found.prefix(depth)), filter) }
         let live = try database.read { try $0.live(found.map(\.id)) }
-        return Array(found.filter { live.contains($0.id) }.prefix(depth))
+        return (Array(found.filter { live.contains($0.id) }.prefix(depth)), nil)
     }
 
     private func addText(
-        _ words: [QueryTerm], excluding excluded: [TextQuery], _ condition: CandidateCondition, strictly: Bool, factor: Double,
+        _ words: [QueryTerm], excluding excluded: [TextQuery], _ condition: CandidateCondition, strictly: Bool, _ weights: RankingWeights,
         to ranking: inout FusedRanking
     ) throws(LibraryError) {
-        let limit = ranking.limit
+        let limit = max(ranking.limit, Self.mostTied)
+        var (forWords, forText) = (weights[.words], weights[.text])
+        // Words that are no vectors would ask for nothing.
+        if !strictly, weights[.meaning] > 0, forWords == 0, forText == 0 { (forWords, forText) = (1, 1) }
         for term in words where term.weight > 0 {
-            guard let query = term.textQuery else { continue }
-            let matches = try database.read {
-                try TextRanking.matches(query, excluding: excluded, condition: condition, limit: limit, strictly: strictly, $0)
+            guard case .words(let text) = term.subject, let query = term.textQuery else { continue }
+            if forWords > 0 {
+                let matches = try database.read {
+                    try TextRanking.matches(query, excluding: excluded, condition: condition, limit: limit, strictly: strictly, $0)
+                }
+                ranking.add(text: matches, weight: term.weight * forWords, words: text)
             }
-            ranking.add(text: matches, weight: term.weight * factor)
-            guard case .words(let text) = term.subject else { continue }
+            guard forText > 0 else { continue }
             let read = try database.read { try ReadTextRanking.matches(text, condition: condition, limit: limit, $0) }
             // Without any match it is no ranking, and scores stay what the others say.
-            if !read.isEmpty { ranking.add(read: read, weight: term.weight * factor) }
+            if !read.isEmpty || !strictly && forWords == 0 { ranking.add(read: read, weight: term.weight * forText, words: text) }
+        }
+    }
+
+    /// Text that is looked for in pictures alone.
+    private func addReadText(
+        _ terms: [QueryTerm], _ condition: CandidateCondition, _ weight: Double, to ranking: inout FusedRanking
+    ) throws(LibraryError) {
+        let limit = max(ranking.limit, Self.mostTied)
+        for term in terms where term.weight > 0 && weight > 0 {
+            guard case .readText(let text) = term.subject else { continue }
+            let read = try database.read { try ReadTextRanking.matches(text, condition: condition, limit: limit, $0) }
+            ranking.add(read: read, weight: term.weight * weight, words: text)
         }
     }
 

@@ -14,6 +14,8 @@ public final class Library: Sendable {
     let folder: LibraryFolder
     let database: CatalogueDatabase
     let indexes: VectorStores
+    let backgrounds = BackgroundCache()
+    let groups = GroupCache()
 
     /// Opens a library; with `create` makes one in a folder that is absent or empty.
     /// - Throws: `LibraryError.notALibrary`, `.newerVersion`, `.damaged`, `.storage`.

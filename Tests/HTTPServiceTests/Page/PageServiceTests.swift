@@ -104,7 +104,7 @@ extension PageTests {
             "{\"event\":\"progress\",\"found\":40,\"walking\":false,\"embedded\":9,\"unchanged\":0,\"duplicates\":0,\"moved\":0,"
             + "\"failed\":1,\"missing\":0,\"unreachable\":0,\"seconds\":4,\"rate\":2.5,\"remaining\":12}"
         let job =
-            "{\"id\":7,\"outcome\":\"running\",\"started\":\"2026-01-01T00:00:00Z\",\"problem_count\":0,\"problems\":[],"
+            "{\"id\":7,\"model\":\"clip-mini\",\"outcome\":\"running\",\"started\":\"2026-01-01T00:00:00Z\",\"problem_count\":0,\"problems\":[],"
             + "\"progress\":\(progress.replacing("40", with: "10"))}"
         let events = Array("event: progress\ndata: \(progress)\n\n".utf8)
         let isHeld = Mutex(true)
@@ -124,7 +124,33 @@ extension PageTests {
             try await page.wait("document.getElementById('library-dialog').open && document.getElementById('job-progress').value === 10")
             isHeld.withLock { $0 = false }
             try await page.call("Page.reload")
-            try await page.wait("job.textContent === '10 of 40 files, 2.5 a second, 12 sec left'")
+            try await page.wait("job.textContent === 'Changing to clip-mini: 10 of 40 files, 2.5 a second, 12 sec left'")
+        }
+    }
+
+    @Test func theModelIsChanged() async throws {
+        let fixture = try await ServiceFixture(pictures: 3)
+        try fixture.standIn("dinov2-small", for: "Vision/DINOv2/golden/plain")
+        try await PageVisit.make(fixture) { visit in
+            let page = visit.page
+            let models = "[...document.getElementById('job-model').options].map((option) => option.textContent).join('|')"
+            try await visit.shows(count: 3)
+            try await page.click("#open-library")
+            try await page.wait("\(models) === 'sensorium-clip-base (in use)|dinov2-small (finds by pictures only)'")
+            try await page.choose("dinov2-small", in: "#job-model")
+            #expect(
+                try await page.text("document.getElementById('job-model-note').textContent").contains(
+                    "Searches use sensorium-clip-base until that is done"))
+            #expect(try await visit.problems() == [])
+            try await page.click("#start-job")
+            try await page.wait("\(models).startsWith('dinov2-small (in use)|sensorium-clip-base')")
+            try await page.press("Escape")
+            // Words are no longer compared with pictures; pictures are.
+            try await visit.search("picture number 2")
+            try await visit.showsFirst("picture number 2")
+            try await page.wait("note.checkVisibility() && note.textContent.includes('dinov2-small')")
+            try await page.click("#language")
+            try await page.wait("note.textContent.includes('dinov2-small') && document.documentElement.lang === 'zh-CN'")
         }
     }
 

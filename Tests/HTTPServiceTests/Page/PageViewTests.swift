@@ -6,7 +6,8 @@ import Testing
 
 extension PageTests {
     @Test func theViewTellsWhatTheServiceTells() async throws {
-        try await PageVisit.make(try await PageVisit.library(), at: "/?q=picture+number+2&colour=%23804020&text_weight=2") { visit in
+        try await PageVisit.make(try await PageVisit.library(), at: "/?q=picture+number+2&colour=%23804020&weight_words=2&weight_color=0.5")
+        { visit in
             let page = visit.page
             try await visit.showsFirst("picture number 2")
             try await page.click(".tile[data-place='0'] .open")
@@ -15,16 +16,20 @@ extension PageTests {
             let hit = try await page.evaluate(
                 """
                 fetch('/api/search', {method: 'POST', headers: {'Content-Type': 'application/json'},
-                    body: JSON.stringify({q: 'picture number 2', color: '#804020', text_weight: 2, limit: 10000})})
+                    body: JSON.stringify({q: 'picture number 2', color: '#804020', weights: {words: 2, color: 0.5}, limit: 10000})})
                     .then((answer) => answer.json()).then(({hits}) => hits[0])
                 """)
             let similarity = try #require(hit["similarity"]?.number), place = Int(try #require(hit["vector_rank"]?.number))
             let words = try #require(hit["text_score"]?.number), score = try #require(hit["score"]?.number)
             var told = [
                 String(format: "cosine %.3f", similarity), "place \(place)", String(format: "bm25 %.2f", words),
-                String(format: "score %.4f", score),
+                String(format: "score %.4f", score), "weight 2.00", "weight 0.50",
             ]
+            let shares = hit["rankings"]?.list ?? []
+            #expect(shares.count == 3)
+            told += shares.compactMap { $0["share"]?.number }.map { String(format: "gives %.4f", $0) }
             if let share = hit["color_score"]?.number { told.append(String(format: "share %.2f", share)) }
+            #expect(abs(shares.compactMap { $0["share"]?.number }.reduce(0, +) - score) < 1e-9)
             let reasons = try await page.text("reasons.innerText")
             for part in told { #expect(reasons.contains(part), "\(part) isn't in \(reasons)") }
             let facts = try await page.text("facts.innerText")

@@ -3,6 +3,14 @@ import Imaging
 import PictureLibrary
 import Synchronization
 
+/// What a job does.
+struct IndexingWork: Sendable {
+    var update: LibraryUpdate
+    /// Reads the text in the pictures once they are indexed.
+    var reader: LibraryReader?
+    var reading = ReadingOptions()
+}
+
 /// Indexing runs that requests started: one at a time, the last ones remembered.
 final class IndexingJobs: Sendable {
     /// What followers of a job are told.
@@ -24,17 +32,34 @@ final class IndexingJobs: Sendable {
 
     private struct Job {
         var id: Int
+        /// What the library is to be indexed with, where the request says so.
+        var model: String?
         var started: Date
         var ended: Date?
         var outcome = "running"
         var progress = IndexProgress()
         var summary: IndexSummary?
+        var reading: ReadingProgress?
         var error: String?
         var problems: [JSONLine] = []
         var problemCount = 0
         var lastTold = -Double.infinity
         var task: Task<Void, Never>?
         var followers: [Int: AsyncStream<Event>.Continuation] = [:]
+
+        /// Tells of progress, not too often.
+        mutating func tell(_ event: Event, at seconds: Double) {
+            guard seconds - lastTold >= IndexingJobs.interval else { return }
+            lastTold = seconds
+            followers.values.forEach { $0.yield(event) }
+        }
+
+        mutating func add(_ problem: FileProblem, of path: FilePath) {
+            let line = JSONLine(problem, of: path)
+            problemCount += 1
+            if problems.count < IndexingJobs.mostProblems { problems.append(line) }
+            followers.values.forEach { $0.yield(Event(name: "problem", data: line.text)) }
+        }
     }
 
     private struct State {
@@ -50,8 +75,9 @@ final class IndexingJobs: Sendable {
     init(onEnd: @escaping @Sendable (IndexProgress, String) -> Void = { _, _ in }) { self.onEnd = onEnd }
 
     /// Starts a job. Returns it as JSON.
+    /// - Parameter model: the name that the request gave.
     /// - Throws: `APIError` 409 while another goes on.
-    func start(_ prepare: @escaping @Sendable () async throws -> LibraryUpdate) throws(APIError) -> JSONLine {
+    func start(model: String? = nil, _ prepare: @escaping @Sendable () async throws -> IndexingWork) throws(APIError) -> JSONLine {
         let id: Result<Int, APIError> = state.withLock { state in
             if state.isClosed { return .failure(APIError(.serviceUnavailable, "shutting_down", "the service is shutting down")) }
             if let running = state.jobs.first(where: { $0.ended == nil }) {
@@ -62,7 +88,7 @@ final class IndexingJobs: Sendable {
             }
             let id = state.next
             state.next += 1
-            state.jobs.append(Job(id: id, started: Date()))
+            state.jobs.append(Job(id: id, model: model, started: Date()))
             if state.jobs.count > Self.mostRemembered { state.jobs.removeFirst() }
             return .success(id)
         }
@@ -72,15 +98,19 @@ final class IndexingJobs: Sendable {
         return try json(number)
     }
 
-    private func run(_ id: Int, _ prepare: @Sendable () async throws -> LibraryUpdate) async {
+    private func run(_ id: Int, _ prepare: @Sendable () async throws -> IndexingWork) async {
         do {
-            let update = try await prepare()
+            let work = try await prepare()
             try Task.checkCancellation()
-            let summary = try await update.run { event in self.tell(event, of: id) }
-            end(id, summary.isCancelled ? "cancelled" : "done") { job in
-                job.summary = summary
-                job.progress = summary.progress
+            let summary = try await work.update.run { event in self.tell(event, of: id) }
+            change(id) { ($0.summary, $0.progress) = (summary, summary.progress) }
+            var isCancelled = summary.isCancelled
+            if let reader = work.reader, !isCancelled {
+                let reading = try await work.update.library.readText(with: reader, options: work.reading) { self.tell($0, of: id) }
+                change(id) { $0.reading = reading.progress }
+                isCancelled = reading.isCancelled
             }
+            end(id, isCancelled ? "cancelled" : "done") { _ in }
         } catch is CancellationError {
             end(id, "cancelled") { _ in }
         } catch {
@@ -93,15 +123,20 @@ final class IndexingJobs: Sendable {
             switch event {
             case .progress(let progress):
                 job.progress = progress
-                guard progress.elapsed - job.lastTold >= Self.interval else { return }
-                job.lastTold = progress.elapsed
-                let event = Event(name: "progress", data: JSONLine(progress).text)
-                job.followers.values.forEach { $0.yield(event) }
-            case .problem(let path, let problem):
-                let line = JSONLine(problem, of: path)
-                job.problemCount += 1
-                if job.problems.count < Self.mostProblems { job.problems.append(line) }
-                job.followers.values.forEach { $0.yield(Event(name: "problem", data: line.text)) }
+                job.tell(Event(name: "progress", data: JSONLine(progress).text), at: progress.elapsed)
+            case .problem(let path, let problem): job.add(problem, of: path)
+            }
+        }
+    }
+
+    private func tell(_ event: ReadingEvent, of id: Int) {
+        change(id) { job in
+            switch event {
+            case .progress(let progress):
+                if job.reading == nil { job.lastTold = -.infinity }
+                job.reading = progress
+                job.tell(Event(name: "reading", data: JSONLine(progress).text), at: progress.elapsed)
+            case .problem(let path, let problem): job.add(problem, of: path)
             }
         }
     }
@@ -148,6 +183,7 @@ final class IndexingJobs: Sendable {
                 continuation.finish()
             } else {
                 continuation.yield(Event(name: "progress", data: JSONLine(job.progress).text))
+                if let reading = job.reading { continuation.yield(Event(name: "reading", data: JSONLine(reading).text)) }
                 let number = (job.followers.keys.max() ?? 0) + 1
                 state.jobs[place].followers[number] = continuation
                 continuation.onTermination = { [weak self] _ in self?.change(id) { $0.followers[number] = nil } }
@@ -172,10 +208,12 @@ final class IndexingJobs: Sendable {
     private static func json(_ job: Job) -> JSONLine {
         var line = JSONLine()
         line.add("id", job.id)
+        line.add("model", job.model)
         line.add("outcome", job.outcome)
         line.add("started", job.started.ISO8601Format())
         line.add("ended", job.ended?.ISO8601Format())
         line.add("progress", json: (job.summary.map { JSONLine($0) } ?? JSONLine(job.progress)).text)
+        if let reading = job.reading { line.add("reading", json: JSONLine(reading, event: job.ended == nil ? "reading" : "read").text) }
         line.add("error", job.error)
         line.add("problem_count", job.problemCount)
         line.add("problems", job.problems)

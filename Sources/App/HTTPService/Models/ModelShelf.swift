@@ -27,6 +27,9 @@ final class ModelShelf: Sendable {
             }
     }
 
+    /// Whether it was fetched.
+    func has(_ package: ModelPackage) -> Bool { cache.has(package) }
+
     /// Finds models for a library: any place, as the library itself remembers it, loaded once for all.
     var find: ModelFinder {
         { spec, precision in ShelvedModel(place: try ModelPlace(spec, precision: precision, cache: self.cache), shelf: self) }

@@ -22,6 +22,8 @@ struct JobRoutes {
                     + "Absent: all that the library knows.")),
         .init(
             "model", .string("A model of GET /v1/models; absent: the one in use. Searches go on with the earlier one until all is done.")),
+        .init(
+            "read_text", .boolean("Read the text in the pictures, too, once they are indexed, with \(RememberedModels.standardReader).")),
         .init("retry", .boolean("Try files again that failed before.")), .init("reread", .boolean("Read every file again.")),
         .init("hidden", .boolean("Hidden files and folders too.")), .init("links", .boolean("Follow symbolic links; true where absent.")),
     ])
@@ -34,17 +36,21 @@ struct JobRoutes {
         ) { request, _ in
             let bytes = try await request.bytes(workshop.settings.limits)
             let reader = try JSONBody.object(bytes.isEmpty ? Array("{}".utf8) : bytes, known: Self.request.fieldNames)
-            let prepare = try Self.update(reader, workshop)
+            let model = try reading { reader.has("model") ? try reader.string("model") : nil }
+            let prepare = try Self.update(reader, model: model, workshop)
             let pool = workshop.pool
-            let job = try workshop.jobs.start { try await pool.run(prepare) }
+            let job = try workshop.jobs.start(model: model) { try await pool.run(prepare) }
             return .json(job, status: .accepted)
         }
     }
 
-    private static func update(_ reader: ConfigReader, _ workshop: Workshop) throws -> @Sendable () throws -> LibraryUpdate {
+    private static func update(
+        _ reader: ConfigReader, model: String?, _ workshop: Workshop
+    ) throws -> @Sendable () throws -> IndexingWork {
         let folders = try reading { try reader.strings("folders", default: []) }.map { FilePath($0).absolute() }
-        let model = try reading { reader.has("model") ? try reader.string("model") : nil }
         if let model { _ = try workshop.shelf.source(model) }
+        let isRead = try reading { try reader.bool("read_text", default: false) }
+        let source = try isRead ? workshop.shelf.source(RememberedModels.standardReader) : nil
         var options = IndexingOptions()
         try reading {
             options.retriesFailed = try reader.bool("retry", default: false)
@@ -62,7 +68,14 @@ struct JobRoutes {
         }
         let (path, find, chosen) = (workshop.desk.path, workshop.shelf.find, options)
         let roots = folders.isEmpty && known.isEmpty ? workshop.settings.indexFolders : folders
-        return { try LibraryUpdate(of: path, roots: roots, model: model, options: chosen, find: find) }
+        return {
+            // Before hours of indexing: without the model nothing would be read after them.
+            let reader = try source.map { try LibraryReader($0) }
+            let update = try LibraryUpdate(of: path, roots: roots, model: model, options: chosen, find: find)
+            var work = IndexingWork(update: update, reader: reader)
+            work.reading.retriesFailed = chosen.retriesFailed
+            return work
+        }
     }
 
     private var list: Route {
@@ -98,7 +111,7 @@ struct JobRoutes {
         let jobs = workshop.jobs
         return Route(
             method: .get, path: "/api/jobs/{id}/events", scope: .manage, tag: "indexing",
-            summary: "Follows a job by server-sent events: progress, problem, and at last done, cancelled or failed.",
+            summary: "Follows a job by server-sent events: progress, reading, problem, and at last done, cancelled or failed.",
             parameters: [Self.id],
             answers: [.init("text/event-stream", .string())], failures: [404]
         ) { _, context in

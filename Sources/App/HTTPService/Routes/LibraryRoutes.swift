@@ -76,13 +76,14 @@ struct LibraryRoutes {
         let entry = Schema.object([
             .init("name", .string()), .init("summary", .string()), .init("licence", .string()), .init("here", .boolean()),
             .init("offered", .boolean("Whether requests may name it.")),
+            .init("embeds_pictures", .boolean("Whether a library can be indexed with it.")), .init("embeds_text", .boolean()),
         ])
         return Route(
             method: .get, path: "/api/models", scope: .search, tag: "library",
             summary: "Models of the catalogue, and whether they are here.",
             details: "`sensorium models pull NAME` fetches one.", answers: [.json(.object([.init("models", .array(entry))]))]
         ) { _, _ in
-            let (cache, offered) = (ModelCache(), shelf.names)
+            let offered = shelf.names
             var line = JSONLine()
             line.add(
                 "models",
@@ -91,8 +92,10 @@ struct LibraryRoutes {
                     line.add("name", package.name)
                     line.add("summary", package.summary)
                     line.add("licence", package.license)
-                    line.add("here", cache.has(package))
+                    line.add("here", shelf.has(package))
                     line.add("offered", offered.contains(package.name))
+                    line.add("embeds_pictures", package.embedsPictures)
+                    line.add("embeds_text", package.embedsText)
                     return line
                 })
             return .json(line)

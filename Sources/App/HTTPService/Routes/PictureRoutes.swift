@@ -158,15 +158,3 @@ extension PictureFormat {
         }
     }
 }
-
-extension JSONLine {
-    init(_ entry: PictureEntry) {
-        self.init()
-        add("id", Int(entry.id))
-        add("path", entry.path)
-        add("title", entry.title)
-        add("width", entry.width)
-        add("height", entry.height)
-        add("format", entry.format)
-    }
-}

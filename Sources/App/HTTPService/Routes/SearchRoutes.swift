@@ -104,7 +104,7 @@ struct SearchRoutes {
                     to: library.info(ofPicture: id).path, limit: limit,
                     filter: filter.map { text throws(WhereError) in try WhereFilter(text) },
                     folder: folder.map { FilePath($0) }, minScore: minScore, includesCopies: copies)
-                return .json(Self.json(hits, model: try library.activeIdentity()?.name, because: nil, since: start))
+                return .json(Self.json(SearchAnswer(hits: hits), model: try library.activeIdentity()?.name, since: start))
             }
         }
     }
@@ -115,16 +115,17 @@ struct SearchRoutes {
             let searcher = try workshop.desk.searcher()
             let answer = try searcher.search(search.query(searcher.library, workshop.pictures), words: words)
             let model = try searcher.library.activeIdentity()?.name
-            return .json(json(answer.hits, model: model, because: answer.wordsAreTextBecause, since: start))
+            return .json(json(answer, model: model, since: start))
         }
     }
 
-    private static func json(_ hits: [SearchHit], model: String?, because: String?, since start: ContinuousClock.Instant) -> JSONLine {
+    private static func json(_ answer: SearchAnswer, model: String?, since start: ContinuousClock.Instant) -> JSONLine {
         var line = JSONLine()
-        line.add("hits", hits.map { JSONLine($0) })
-        line.add("count", hits.count)
+        line.add("hits", answer.hits.map { JSONLine($0) })
+        line.add("count", answer.hits.count)
         line.add("model", model)
-        line.add("words_as_text_because", because)
+        line.add("words_as_text_because", answer.wordsAreTextBecause)
+        if let cutoff = answer.cutoff { line.add("cutoff", json: JSONLine(cutoff).text) }
         line.add("seconds", (ContinuousClock.now - start) / .seconds(1))
         return line
     }

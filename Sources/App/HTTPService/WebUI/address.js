@@ -1,16 +1,23 @@
 // The query in the page's address, so that it can be kept, sent, gone back to and loaded again.
 //
-//     ?q=red+bicycle&t=0.5:street&p=12:-0.5&p=7:1:0.1,0.1,0.5,0.5&folder=/photos&shape=landscape&view=12
+//     ?q=red+bicycle&t=0.5:street&p=12:-0.5&p=7:1:0.1,0.1,0.5,0.5&folder=/photos&shape=landscape&weight_words=0.5&view=12
 //
 // The entry of the browser's history has the terms whole: names, and pictures from outside the library, which are too large for addresses.
 
-const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colour", "where", "text_weight"];
+/** Rankings that have a weight: the names of the service. */
+export const RANKINGS = ["meaning", "words", "text", "color"];
+const WEIGHTS = RANKINGS.map((name) => `weight_${name}`);
+const FILTERS = ["folder", "shape", "side", "format", "tag", "from", "to", "colour", "where", ...WEIGHTS, "cutoff"];
 /** Filters that may be there several times. */
 const LISTS = new Set(["format", "tag"]);
 const LARGEST_WEIGHT = 1000;
 
-/** A query is `{q, terms, filters}`. */
-export function parametersOf({ q, terms, filters }, view) {
+/** The library without a search: `show` is clusters or duplicates, `cluster` the number of one, `alike` how much duplicates are. */
+const OVERVIEW = ["show", "cluster", "alike"];
+const SHOWS = ["clusters", "duplicates"];
+
+/** A query is `{q, terms, filters}`, or `{overview}` beside empty ones. */
+export function parametersOf({ q, terms, filters, overview = {} }, view) {
   const parameters = new URLSearchParams();
   if (q) parameters.set("q", q);
   for (const { text, picture, weight, region } of terms) {
@@ -18,6 +25,7 @@ export function parametersOf({ q, terms, filters }, view) {
     else if (picture !== undefined) parameters.append("p", [picture, weight, region?.join(",")].filter((part) => part !== undefined).join(":"));
   }
   for (const name of FILTERS) for (const value of [filters[name] ?? []].flat()) parameters.append(name, value);
+  for (const name of OVERVIEW) if (overview[name]) parameters.set(name, overview[name]);
   if (view !== undefined) parameters.set("view", view);
   return parameters;
 }
@@ -52,9 +60,10 @@ export function read(search, state) {
   }
   const terms = state?.terms ?? [...parameters.getAll("t").map(textOf), ...parameters.getAll("p").map(pictureOf)].filter(Boolean);
   const view = /^\d+$/.test(parameters.get("view") ?? "") ? Number(parameters.get("view")) : undefined;
-  return { query: { q: parameters.get("q") ?? "", terms, filters }, view };
+  const overview = SHOWS.includes(parameters.get("show")) ? Object.fromEntries(OVERVIEW.map((name) => [name, parameters.get(name) ?? undefined])) : {};
+  return { query: { q: parameters.get("q") ?? "", terms, filters, overview }, view };
 }
 
 /** Tells whether two queries are the same. */
-export const sameness = ({ q, terms, filters }) =>
-  JSON.stringify([q, terms.map(({ text, picture, image, weight, region }) => [text, picture, image, weight, region]), parametersOf({ terms: [], filters }).toString()]);
+export const sameness = ({ q, terms, filters, overview }) =>
+  JSON.stringify([q, terms.map(({ text, picture, image, weight, region }) => [text, picture, image, weight, region]), parametersOf({ terms: [], filters, overview }).toString()]);

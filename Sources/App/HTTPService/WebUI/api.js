@@ -58,8 +58,11 @@ async function json(path, options) {
 
 export const search = (query, signal) => json("/api/search", { method: "POST", body: query, signal });
 export const list = (parameters, signal) => json(`/api/pictures?${new URLSearchParams(parameters)}`, { signal });
+export const clusters = (parameters, signal) => json(`/api/clusters?${new URLSearchParams(parameters)}`, { signal });
+export const duplicates = (parameters, signal) => json(`/api/duplicates?${new URLSearchParams(parameters)}`, { signal });
 export const picture = (id, signal) => json(`/api/pictures/${id}`, { signal });
 export const library = () => json("/api/library");
+export const models = () => json("/api/models");
 export const facets = () => json("/api/library/facets");
 export const problems = () => json("/api/library/problems?limit=500");
 export const jobs = () => json("/api/jobs");

@@ -8,6 +8,7 @@ import { explain } from "./errors.js";
 import { Filters } from "./filters.js";
 import { Grid, nameOf } from "./grid.js";
 import { LibraryPanel } from "./library.js";
+import { Overviews } from "./overviews.js";
 import { bestScores } from "./reasons.js";
 import { LESS, Terms, termOf } from "./terms.js";
 import { Viewer } from "./viewer.js";
@@ -44,11 +45,22 @@ const viewer = new Viewer({
     if (viewer.items === grid.items) grid.focus(place);
   },
 });
+const overviews = new Overviews({
+  show(overview) {
+    words.value = "";
+    terms.set([]);
+    filters.set({});
+    run({ overview });
+  },
+  open: (items, place) => openViewer(place, items),
+});
 /** The query whose hits are shown, and the best scores among them. */
-const shown = { query: { q: "", terms: [], filters: {} }, best: {} };
+const shown = { query: { q: "", terms: [], filters: {}, overview: {} }, best: {} };
 let going, typing, retrying;
+/** The overview that is shown, if one is: whatever else is asked for ends it. */
+let overview = {};
 
-const asked = () => ({ q: words.value.trim(), terms: terms.list.map((term) => ({ ...term })), filters: filters.values });
+const asked = () => ({ q: words.value.trim(), terms: terms.list.map((term) => ({ ...term })), filters: filters.values, overview });
 
 /** Adds a part to what is looked for; the viewer's entry of the history becomes that of the new search. */
 function mix(term) {
@@ -78,7 +90,7 @@ function remember(query, isNew, isTyped) {
 
 function recall() {
   const { query, view } = read(location.search, history.state);
-  if (sameness(query) === sameness(shown.query) && grid.items.length) {
+  if (sameness(query) === sameness(shown.query) && (grid.items.length || !find("overview").hidden)) {
     if (view !== undefined) return showViewer(view);
     if (!viewer.isOpen) return;
     viewer.close();
@@ -89,6 +101,7 @@ function recall() {
   words.value = query.q;
   terms.set(query.terms);
   filters.set(query.filters);
+  overview = query.overview;
   guard(async () => {
     const scroll = history.state?.scroll ?? 0;
     await run({ isNew: false });
@@ -100,7 +113,8 @@ function recall() {
 // Searching
 
 /** Searches for what the page says; with nothing said, all pictures are listed. */
-async function run({ isNew = true, isTyped = false } = {}) {
+async function run({ isNew = true, isTyped = false, ...other } = {}) {
+  if (isNew) overview = other.overview ?? {};
   clearTimeout(typing);
   clearTimeout(retrying);
   going?.abort();
@@ -119,6 +133,7 @@ async function run({ isNew = true, isTyped = false } = {}) {
 }
 
 async function hits(query, signal) {
+  if (query.overview.show) return overviews.fetch(query.overview, signal);
   const isSearch = query.q || terms.list.length || filters.values.colour, { where, in: folder, ...rest } = filters.asked;
   if (!isSearch) {
     const parameters = Object.entries({ where, in: folder, limit: MOST }).filter(([, value]) => value !== undefined);
@@ -135,18 +150,39 @@ function busy(isBusy) {
 
 function show(found, query) {
   const isSame = sameness(query) === sameness(shown.query);
-  [shown.query, shown.best] = [query, bestScores(found.hits)];
+  const items = found.hits ?? [], isOverview = Boolean(query.overview.show);
+  [shown.query, shown.best] = [query, bestScores(items)];
   find("problem").hidden = true;
   filters.blame(null);
-  grid.show(found.hits, isSame ? grid.current : 0);
+  overviews.draw(found, query.overview);
+  grid.show(items, isSame ? grid.current : 0);
   if (!isSame) scrollTo(0, 0);
-  const count = found.hits.length;
-  find("summary").textContent = count ? say(count === MOST ? "firstOf" : "found", { count }) : say("noneTitle");
+  const count = items.length;
+  find("tile-size").hidden = isOverview && !found.hits;
+  find("summary").textContent = isOverview ? overviews.summary(found) : count ? say(count === MOST ? "firstOf" : "found", { count }) : say("noneTitle");
   find("seconds").textContent = found.seconds === undefined ? "" : say("inSeconds", { seconds: number(found.seconds, 2) });
-  find("note").hidden = !found.words_as_text_because;
-  find("note").textContent = say("textOnly", { reason: found.words_as_text_because });
+  const note = isOverview ? overviews.note(found) : found.words_as_text_because && say("textOnly", { reason: found.words_as_text_because });
+  find("note").hidden = !note;
+  find("note").textContent = note ?? "";
   document.title = [query.q, "Sensorium"].filter(Boolean).join(" · ");
-  showEmpty(count === 0 && (query.q || query.terms.length || !filters.isEmpty ? "none" : "empty"));
+  showCut(found, count);
+  showEmpty(count === 0 && !isOverview && (query.q || query.terms.length || !filters.isEmpty ? "none" : "empty"));
+}
+
+/** Where the hits ended: what isn't shown is no more similar than chance has it. */
+function showCut({ cutoff, seconds }, count) {
+  // A list that isn't searched has no end but its own.
+  const isOff = filters.values.cutoff === "off" && seconds !== undefined, isCut = cutoff?.threshold !== undefined;
+  find("cut").hidden = !(isOff || isCut);
+  if (!isOff && !isCut) return;
+  const similarity = isCut ? number(cutoff.threshold, 3) : "";
+  find("cut-text").textContent = isOff ? say("cutOff") : cutoff.cut === 0 ? say("cutNothing", { similarity }) : say(count ? "cutRest" : "cutAll", { similarity });
+  find("cut-toggle").textContent = say(isOff ? "cutAgain" : "showAll");
+  find("cut-toggle").hidden = !isOff && cutoff.cut === 0;
+  find("cut").querySelector("details").hidden = cutoff?.median === undefined;
+  if (cutoff?.median === undefined) return;
+  const [median, spread] = [number(cutoff.median, 3), number(cutoff.spread, 3)];
+  find("cut-how").textContent = say("cutWhy", { sample: cutoff.sample, median, spread, part: number(100 * cutoff.false_share) });
 }
 
 /** @param kind `none`, `empty` or false. */
@@ -184,10 +220,10 @@ async function retry() {
 
 // The viewer
 
-function openViewer(place) {
+function openViewer(place, items = grid.items) {
   history.replaceState({ ...history.state, scroll: scrollY }, "");
-  history.pushState({ ...history.state, isViewing: true }, "", addressOf(shown.query, grid.items[place].id));
-  viewer.open(grid.items, place, shown.best);
+  history.pushState({ ...history.state, isViewing: true }, "", addressOf(shown.query, items[place].id));
+  viewer.open(items, place, shown.best);
 }
 
 /** One that the address names; it needn't be among the hits. */
@@ -199,6 +235,11 @@ function showViewer(id) {
 }
 
 function closeViewer() { if (viewer.isOpen) viewer.close(); }
+
+find("cut-toggle").addEventListener("click", () => {
+  filters.change({ ...filters.values, cutoff: filters.values.cutoff === "off" ? "" : "off" });
+  words.focus();
+});
 
 // Words and files
 

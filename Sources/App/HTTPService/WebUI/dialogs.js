@@ -5,7 +5,7 @@ import { say } from "./words.js";
 
 const KEYS = [
   [["/"], "keySearch"], [["Shift", "Enter"], "keyMix"], [["←", "→", "↑", "↓"], "keyMove"], [["Home", "End"], "keyEnds"], [["Enter"], "keyOpen"],
-  [["←", "→"], "keyTurn"], [["M"], "keyMore"], [["L"], "keyLess"], [["R"], "keyRegion"], [["F"], "filters"], [["Esc"], "keyClose"], [["?"], "keyHelp"],
+  [["←", "→"], "keyTurn"], [["M"], "keyMore"], [["L"], "keyLess"], [["R"], "keyRegion"], [["T"], "markText"], [["F"], "filters"], [["Esc"], "keyClose"], [["?"], "keyHelp"],
 ];
 
 export function prepareDialogs() {

@@ -1,5 +1,6 @@
 // What narrows the results, and how rankings are weighted: a panel of fields, and from them the service's filter language.
 
+import { RANKINGS } from "./address.js";
 import { find, make } from "./dom.js";
 import { nameOfPath, treeOf } from "./folders.js";
 import { number, say } from "./words.js";
@@ -20,8 +21,8 @@ const COLOURS = {
   red: "#d62828", orange: "#f08c22", yellow: "#f4d03f", green: "#3a9a46", cyan: "#2ba8b8", blue: "#2d62c8", purple: "#7d3fb5", pink: "#ea86b6",
   brown: "#7a4e2d", black: "#141414", grey: "#8a8a8a", white: "#fafafa",
 };
-/** Weights of rankings: names of fields of a search, and what they are where nobody moved them. */
-const WEIGHTS = [{ name: "text_weight", most: 3, usual: 1 }];
+/** Weights of rankings: the largest, and what they are where nobody moved them. */
+const WEIGHT = { most: 3, usual: 1 };
 const MOST_TAGS = 18;
 
 export class Filters {
@@ -81,8 +82,11 @@ export class Filters {
   /** The fields of a search. */
   get asked() {
     const { values } = this, where = Object.keys(CONDITIONS).filter((name) => values[name]).map((name) => CONDITIONS[name](values[name]));
-    const weights = WEIGHTS.filter(({ name }) => values[name]).map(({ name }) => [name, Number(values[name])]);
-    return { where: where.length ? where.join(" and ") : undefined, in: values.folder, color: values.colour, ...Object.fromEntries(weights) };
+    const weights = RANKINGS.filter((name) => values[`weight_${name}`]).map((name) => [name, Number(values[`weight_${name}`])]);
+    return {
+      where: where.length ? where.join(" and ") : undefined, in: values.folder, color: values.colour,
+      weights: weights.length ? Object.fromEntries(weights) : undefined, cutoff: values.cutoff ?? "auto",
+    };
   }
 
   /** Marks the field that the service didn't understand. */
@@ -156,13 +160,18 @@ export class Filters {
   }
 
   drawWeights() {
-    this.fill("weights", WEIGHTS.map(({ name, most, usual }) => {
-      const value = this.values[name] ?? String(usual), slider = make("input", { type: "range", name, min: 0, max: most, step: 0.25, id: `weight-${name}` });
-      const told = make("output", { for: `weight-${name}`, text: `× ${number(Number(value), 2)}` });
-      slider.value = value;
-      slider.addEventListener("input", () => { told.textContent = `× ${number(Number(slider.value), 2)}`; });
-      slider.addEventListener("change", () => this.change({ ...this.values, [name]: Number(slider.value) === usual ? "" : slider.value }));
-      return make("div", { class: "weight" }, make("label", { for: `weight-${name}`, text: say(`weight_${name}`) }), slider, told);
+    this.fill("weights", RANKINGS.map((ranking) => {
+      const name = `weight_${ranking}`, slider = make("input", { type: "range", name, min: 0, max: WEIGHT.most, step: 0.25, id: name });
+      const told = make("output", { for: name });
+      const tell = () => {
+        told.textContent = Number(slider.value) === 0 ? say("leftOut") : `× ${number(Number(slider.value), 2)}`;
+        slider.setAttribute("aria-valuetext", told.textContent);
+      };
+      slider.value = this.values[name] ?? String(WEIGHT.usual);
+      slider.addEventListener("input", tell);
+      slider.addEventListener("change", () => this.change({ ...this.values, [name]: Number(slider.value) === WEIGHT.usual ? "" : slider.value }));
+      tell();
+      return make("div", { class: "weight" }, make("label", { for: name, text: say(name) }), slider, told);
     }));
   }
 

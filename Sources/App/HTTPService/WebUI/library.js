@@ -1,9 +1,12 @@
 // What the library holds, and indexing: started here, followed as it goes, stopped.
 
-import { ServiceError, cancelJob, followJob, jobs, library, problems, startJob } from "./api.js";
+import { ServiceError, cancelJob, followJob, jobs, library, models, problems, startJob } from "./api.js";
 import { define, find, make } from "./dom.js";
 import { explain } from "./errors.js";
 import { duration, number, say } from "./words.js";
+
+/** What reads the text in pictures. */
+const READER = "ppocr-small";
 
 export class LibraryPanel {
   /** @param changed called when an indexing run has ended. */
@@ -16,13 +19,14 @@ export class LibraryPanel {
       event.preventDefault();
       this.start();
     });
+    find("job-model").addEventListener("change", () => this.explainModel());
     find("cancel-job").addEventListener("click", () => this.guard(() => cancelJob(this.job.id)));
     find("problems").addEventListener("toggle", () => { if (find("problems").open) this.guard(() => this.showProblems()); });
   }
 
   async open() {
     this.dialog.showModal();
-    await this.guard(() => this.showFacts());
+    await this.guard(() => this.showAll());
     await this.look();
   }
 
@@ -52,6 +56,11 @@ export class LibraryPanel {
     }
   }
 
+  /** Without a library there are models all the same. */
+  async showAll() {
+    try { await this.showFacts(); } finally { await this.showModels(); }
+  }
+
   async showFacts() {
     const status = await library();
     const indexes = (status.indexes ?? []).map(({ model, vectors, pending, active }) => [
@@ -62,12 +71,31 @@ export class LibraryPanel {
       [say("failed"), status.failed ? number(status.failed) : ""], [say("missing"), status.missing ? number(status.missing) : ""], ...indexes,
     ]);
     find("problems").hidden = !status.problems;
+    this.current = status.indexes?.find(({ active }) => active)?.model;
+  }
+
+  /** The models that are here, the one in use first. */
+  async showModels() {
+    const all = (await models()).models;
+    find("job-read-part").hidden = !all.some((model) => model.name === READER && model.here && model.offered);
+    const others = all.filter((model) => model.embeds_pictures && model.here && model.offered && model.name !== this.current);
+    const option = (value, text) => make("option", { value, text });
+    find("job-model").replaceChildren(
+      option("", this.current ? say("keepModel", { model: this.current }) : say("standardModel")),
+      ...others.map(({ name, embeds_text: isForWords }) => option(name, isForWords ? name : say("picturesOnly", { model: name }))));
+    this.explainModel();
+  }
+
+  explainModel() {
+    const model = find("job-model").value, note = find("job-model-note");
+    note.hidden = !model || !this.current;
+    note.textContent = note.hidden ? "" : say("switchNote", { model, current: this.current });
   }
 
   start() {
-    const folder = find("job-folder").value.trim(), retry = find("job-retry").checked;
+    const folder = find("job-folder").value.trim(), retry = find("job-retry").checked, model = find("job-model").value, isRead = find("job-read").checked;
     return this.guard(async () => {
-      this.take(await startJob({ folders: folder ? [folder] : undefined, retry: retry || undefined }));
+      this.take(await startJob({ folders: folder ? [folder] : undefined, retry: retry || undefined, model: model || undefined, read_text: isRead || undefined }));
       find("job-folder").value = "";
     });
   }
@@ -75,11 +103,13 @@ export class LibraryPanel {
   take(job) {
     this.job = job;
     if (job.ended) return this.showEnd(job);
-    this.show(job.progress);
+    if (job.reading) this.showReading(job.reading);
+    else this.show(job.progress);
     if (this.following === job.id) return;
     this.following = job.id;
     followJob(job.id, (name, data) => {
       if (name === "progress") this.show(data);
+      else if (name === "reading") this.showReading(data);
       else if (name !== "problem") this.end(data);
     }).catch((error) => this.complain(explain(error).text)).finally(() => {
       this.following = undefined;
@@ -89,23 +119,37 @@ export class LibraryPanel {
 
   show(progress) {
     const done = progress.embedded + progress.unchanged + progress.duplicates + progress.moved + progress.failed;
-    const bar = find("job-progress"), isCounting = progress.walking || !progress.found;
-    bar.hidden = false;
-    if (isCounting) bar.removeAttribute("value");
-    else [bar.max, bar.value] = [progress.found, Math.min(done, progress.found)];
-    this.tell(isCounting
+    const isCounting = progress.walking || !progress.found;
+    const text = isCounting
       ? say("walking", { done, found: progress.found })
-      : say("running", { done, found: progress.found, rate: number(progress.rate ?? 0, 1), left: duration(progress.remaining) }));
+      : say("running", { done, found: progress.found, rate: number(progress.rate ?? 0, 1), left: duration(progress.remaining) });
+    const { model } = this.job;
+    this.tell(model && model !== this.current ? say("switching", { model, text }) : text);
+    this.showBar(done, isCounting ? undefined : progress.found);
+  }
+
+  showReading({ read, failed, pending, lines }) {
+    const done = read + failed, found = done + pending;
+    this.tell(say("readingText", { done, found, lines }));
+    this.showBar(done, found || undefined);
+  }
+
+  /** @param all undefined while it isn't known. */
+  showBar(done, all) {
+    const bar = find("job-progress");
+    bar.hidden = false;
+    if (all === undefined) bar.removeAttribute("value");
+    else [bar.max, bar.value] = [all, Math.min(done, all)];
     find("start-job").disabled = true;
     find("cancel-job").hidden = false;
     find("indexing").hidden = false;
-    find("indexing-share").textContent = isCounting ? number(done) : `${number((100 * done) / progress.found)} %`;
+    find("indexing-share").textContent = all === undefined ? number(done) : `${number((100 * done) / all)} %`;
   }
 
   end(job) {
     this.job = job;
     this.showEnd(job);
-    if (this.dialog.open) this.guard(() => this.showFacts());
+    if (this.dialog.open) this.guard(() => this.showAll());
     this.changed();
   }
 

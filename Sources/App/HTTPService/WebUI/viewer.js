@@ -4,6 +4,7 @@ import { filePath, imageAddress, picture, thumbnailPath } from "./api.js";
 import { define, find, make } from "./dom.js";
 import { explain } from "./errors.js";
 import { nameOf } from "./grid.js";
+import { Lines } from "./lines.js";
 import { showReasons } from "./reasons.js";
 import { LESS } from "./terms.js";
 import { bytes, dateTime, number, say } from "./words.js";
@@ -25,6 +26,7 @@ export class Viewer {
     this.image = find("viewer-image");
     /** Lies exactly over the picture, so that what is marked on it can be placed in parts of it. */
     this.frame = find("viewer-frame");
+    this.lines = new Lines();
     find("viewer-more").addEventListener("click", () => this.searchLike(1));
     find("viewer-less").addEventListener("click", () => this.searchLike(LESS));
     find("viewer-region").addEventListener("click", () => this.select(!this.isSelecting));
@@ -82,6 +84,7 @@ export class Viewer {
     this.image.removeAttribute("src");
     this.fit();
     define(find("facts"), []);
+    this.lines.show([], item);
     showReasons(find("reasons"), item, this.best);
     find("original").href = filePath(item.id);
     const show = async (path, isFirst) => {
@@ -97,6 +100,7 @@ export class Viewer {
       const info = await picture(item.id, stop.signal);
       if (stop.signal.aborted) return;
       define(find("facts"), this.facts(info));
+      this.lines.show(info.lines ?? [], item);
       const address = await show(SHOWN.has(info.format) ? filePath(item.id) : thumbnailPath(item.id, LARGE));
       if (address?.startsWith("blob:")) find("original").href = address;
     } catch (error) {
@@ -117,7 +121,7 @@ export class Viewer {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const act = {
       ArrowLeft: () => this.turn(-1), ArrowRight: () => this.turn(1), m: () => this.searchLike(1), l: () => this.searchLike(LESS),
-      r: () => this.select(!this.isSelecting),
+      r: () => this.select(!this.isSelecting), t: () => this.lines.toggle(),
     }[event.key];
     if (event.key === "Escape" && this.isSelecting) {
       event.preventDefault();

@@ -21,6 +21,13 @@ struct QueryOptions: ParsableArguments {
     var minScore: Double?
 
     @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "End where pictures are no more similar to the query than chance has it (auto), or below a similarity.",
+            valueName: "auto|off|x"))
+    var cutoff = "off"
+
+    @Option(
         name: .customLong("where"),
         help: ArgumentHelp("A filter, as \"width >= 1000 and format = jpeg and taken > 2020\".", valueName: "filter"))
     var filter: String?
@@ -33,19 +40,32 @@ struct QueryOptions: ParsableArguments {
         completion: .directory)
     var folder: String?
 
-    @Option(name: .long, help: ArgumentHelp("How much matching words count beside the look of pictures (0: not at all).", valueName: "x"))
-    var textWeight = 1.0
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How much rankings count, as \"meaning=1,words=0.5,text=2,color=0\"; 0 leaves one out.", valueName: "weights"))
+    var weights: String?
+
+    @Option(name: .long, help: ArgumentHelp("The weights of words and text in one, as --weights words=x,text=x.", valueName: "x"))
+    var textWeight: Double?
 
     func validate() throws {
         guard (1...Query.largestLimit).contains(limit) else { throw ValidationError("-k must be 1 to \(Query.largestLimit).") }
-        guard textWeight >= 0, textWeight.isFinite else { throw ValidationError("--text-weight must be 0 or more.") }
+        if let textWeight {
+            guard weights == nil else { throw ValidationError("--text-weight is part of --weights: give one of them.") }
+            guard (0...RankingWeights.largest).contains(textWeight) else {
+                throw ValidationError("--text-weight must be 0 to \(Int(RankingWeights.largest)).")
+            }
+        }
         if terms.isEmpty && image.isEmpty && color == nil && filter == nil && folder == nil {
             throw ValidationError("Say what to look for: words, --image, --color, --where or --in.")
         }
     }
 
     func query() throws -> Query {
-        var query = Query(limit: limit, minScore: minScore, textWeight: textWeight)
+        var query = Query(limit: limit, minScore: minScore)
+        query.cutoff = try Cutoff(cutoff)
+        if let weights { query.weights = try RankingWeights(weights) }
+        if let textWeight { (query.weights[.words], query.weights[.text]) = (textWeight, textWeight) }
         if !terms.isEmpty || !image.isEmpty { query.terms = try QueryExpression.parse(terms, images: image) }
         query.filter = try filter.map { expression throws(WhereError) in try WhereFilter(expression) }
         query.color = try color.map { text throws(LibraryError) in try ColorQuery(text) }
@@ -69,5 +89,18 @@ extension SearchAnswer {
         wordsAreTextBecause.map {
             "words are looked up in titles, tags and names (\($0)); with --model and a dual encoder they are compared with the pictures"
         }
+    }
+}
+
+extension CutoffReport {
+    /// Where the hits ended, and why there.
+    var remark: String {
+        guard let threshold else { return reason ?? "" }
+        let similarity = NumberText.fixed(threshold, 3),
+            left = "\(cut) hit\(cut == 1 ? "" : "s") below the similarity \(similarity) left out"
+        guard let calibration else { return left }
+        return
+            "\(left): no better than chance (of \(calibration.sample) pictures the median is \(NumberText.fixed(calibration.median, 3)), "
+            + "unrelated queries spread by \(NumberText.fixed(calibration.spread, 3)))"
     }
 }

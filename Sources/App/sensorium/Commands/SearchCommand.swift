@@ -8,9 +8,14 @@ struct SearchCommand: ParsableCommand {
         abstract: "Finds pictures by words, pictures, colour and filters.",
         discussion: """
             Words match titles, descriptions, tags and names of files, in English, Chinese and other languages, and the text in \
-            pictures once `sensorium index --read-text` has read it (`text` among the filters). With a dual \
+            pictures once `sensorium index --read-text` has read it ("text: exit" looks for that alone). With a dual \
             encoder (CLIP, Chinese-CLIP, SigLIP) they are also compared with the pictures themselves. Pictures are compared by \
-            their vectors. Several rankings are fused by their ranks.
+            their vectors. Several rankings are fused by their ranks, each with its weight (--weights): meaning (what pictures show), \
+            words (titles, descriptions, tags, names), text (read in pictures) and color. --json tells what each gave to a hit.
+
+            --cutoff auto ends the hits where pictures are no more similar to the query than ones that have nothing to do with it \
+            would be by chance, worked out from the library itself (from 50 pictures on); what holds every word in its \
+            titles, tags or text stays.
 
             On a terminal hits are a table; elsewhere each is a line "score<TAB>path". Status 1 means that nothing was found.
 
@@ -24,8 +29,11 @@ struct SearchCommand: ParsableCommand {
               sensorium search "2: sunset" + beach.jpg - people
               sensorium search dog --where "width >= 1000 and format = jpeg and taken > 2020-01-01"
               sensorium search --where "text contains 'exit'"
+              sensorium search "text: exit" - "text: emergency"
               sensorium search --color "#c02020" --in ~/Pictures/2024
+              sensorium search "a red bicycle" --weights meaning=2,words=0.5,text=0
               sensorium search flower -k 100 | cut -f 2
+              sensorium search "a red bicycle" -k 1000 --cutoff auto
               sensorium search flower --html flowers.html
             """)
 
@@ -47,6 +55,7 @@ struct SearchCommand: ParsableCommand {
         let hits = answer.hits
         answer.remark.map(output.remark)
         HitOutput(output: output).show(hits)
+        answer.cutoff.map { output.remark($0.remark) }
         if let html {
             let title = SearchDescription(queryOptions).text
             try ContactSheet(title: "Sensorium: \(title)", sections: [SheetSection(title: title, note: nil, query: query, hits: hits)])

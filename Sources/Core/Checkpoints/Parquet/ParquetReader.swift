@@ -40,6 +40,12 @@ public final class ParquetReader: Sendable {
     /// Values of a column in one row group, a value for each row.
     /// - Throws: `.absent` for a name that no column has, `.unsupported` for lists, unusual types, encodings and compressions.
     public func values(_ column: String, group: Int) throws(CheckpointError) -> [ParquetValue] {
+        var cursor = try cursor(column, group: group)
+        return try cursor.rest()
+    }
+
+    /// The same values a page at a time, for columns that hold whole pictures.
+    public func cursor(_ column: String, group: Int) throws(CheckpointError) -> ParquetCursor {
         guard let place = columns.firstIndex(of: column) else {
             throw .absent(file: path, key: "column \(column)", near: columns.prefix(20).map { $0 })
         }
@@ -53,12 +59,9 @@ public final class ParquetReader: Sendable {
         guard start >= 4, chunk.compressed >= 0, start <= storage.byteCount, chunk.compressed <= storage.byteCount - start else {
             throw malformed(column, start, "its pages lie outside of the file")
         }
-        var pages = ParquetPages(
+        let pages = ParquetPages(
             file: self, column: column, leaf: leaf, codec: chunk.codec, bytes: storage.bytes, place: start..<start + chunk.compressed)
-        defer { withExtendedLifetime(storage) {} }
-        var values: [ParquetValue] = []
-        while values.count < rows { try pages.next(into: &values, most: rows - values.count) }
-        return values
+        return ParquetCursor(pages: pages, rows: rows)
     }
 
     func malformed(_ column: String, _ offset: Int?, _ problem: String) -> CheckpointError {
@@ -67,6 +70,40 @@ public final class ParquetReader: Sendable {
 
     func unsupported(_ column: String, _ found: String, _ advice: String) -> CheckpointError {
         .unsupported(file: path, key: "column \(column)", found: found, advice: advice)
+    }
+}
+
+/// The values of one column in one row group, one after the other; one page is held at a time.
+public struct ParquetCursor {
+    // It keeps the file, and that its mapping.
+    private var pages: ParquetPages
+    private var left: Int
+    private var page: [ParquetValue] = []
+    private var at = 0
+
+    init(pages: ParquetPages, rows: Int) { (self.pages, left) = (pages, rows) }
+
+    /// The next row's value; nil after the last row.
+    public mutating func next() throws(CheckpointError) -> ParquetValue? {
+        while at == page.count {
+            guard left > 0 else { return nil }
+            page.removeAll(keepingCapacity: true)
+            at = 0
+            try pages.next(into: &page, most: left)
+            left -= page.count
+        }
+        at += 1
+        return page[at - 1]
+    }
+
+    fileprivate mutating func rest() throws(CheckpointError) -> [ParquetValue] {
+        var values: [ParquetValue] = []
+        while left > 0 {
+            let before = values.count
+            try pages.next(into: &values, most: left)
+            left -= values.count - before
+        }
+        return values
     }
 }
 

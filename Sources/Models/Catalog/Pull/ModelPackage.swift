@@ -19,6 +19,17 @@ public struct ModelPackage: Sendable {
 
     public enum Tower: Sendable, Hashable { case clip, dinov2 }
 
+    /// Whether what it holds makes vectors of pictures, so that a library can be indexed with it.
+    public var embedsPictures: Bool {
+        switch conversion {
+        case .clipVision, .dinov2, .tinyViT, .resNetV2, .shipped: true
+        case .ppocr, .text, .gzippedText, .folder, .checkpoint: false
+        }
+    }
+
+    /// Whether it makes vectors of texts beside them.
+    public var embedsText: Bool { if case .shipped = conversion { true } else { false } }
+
     public struct Member: Sendable, Hashable {
         public let name: String
         public let sha256: String

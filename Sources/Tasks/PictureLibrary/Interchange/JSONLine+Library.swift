@@ -13,14 +13,44 @@ extension JSONLine {
         add("width", hit.width)
         add("height", hit.height)
         add("similarity", hit.similarity)
-        add("vector_rank", hit.vectorRank)
-        add("text_rank", hit.textRank)
+        add("vector_rank", place: hit.vectorRank)
+        add("text_rank", place: hit.textRank)
         add("text_score", hit.textScore)
-        add("read_rank", hit.readRank)
+        add("read_rank", place: hit.readRank)
         add("read_line", hit.readLine)
         add("color_score", hit.colorScore)
-        add("color_rank", hit.colorRank)
+        add("color_rank", place: hit.colorRank)
         if !hit.copies.isEmpty { add("copies", hit.copies.map(\.display)) }
+        if !hit.shares.isEmpty { add("rankings", hit.shares.map { JSONLine($0) }) }
+    }
+
+    /// Where hits ended; `how` says which way the threshold came about.
+    public init(_ report: CutoffReport) {
+        self.init()
+        add("how", report.threshold == nil ? "none" : report.calibration == nil ? "given" : "auto")
+        add("threshold", report.threshold)
+        add("because", report.reason)
+        add("cut", report.cut)
+        guard let calibration = report.calibration else { return }
+        add("median", calibration.median)
+        add("spread", calibration.spread)
+        add("sample", calibration.sample)
+        add("candidates", calibration.candidates)
+        add("false_share", Background.falseShare)
+    }
+
+    private init(_ share: RankingShare) {
+        self.init()
+        add("by", share.ranking.rawValue)
+        add("words", share.words)
+        add("rank", place: share.rank)
+        add("weight", share.weight)
+        add("share", share.share)
+    }
+
+    /// A place that several share may lie between two.
+    private mutating func add(_ name: String, place: Double?) {
+        if let place, let whole = Int(exactly: place) { add(name, whole) } else { add(name, place) }
     }
 
     public init(_ status: LibraryStatus) {

@@ -26,6 +26,10 @@ struct CandidateCondition: Sendable {
             let condition = color.condition
             parts.append(SQLCondition(sql: "c.id IN (SELECT content_id FROM (\(condition.sql)))", arguments: condition.arguments))
         }
+        for case .readText(let text) in query.terms.filter({ $0.weight <= 0 }).map(\.subject) {
+            let condition = ReadTextRanking.condition(containing: WordSplitting.folded(String(text.prefix(ReadTextRanking.longestQuery))))
+            parts.append(SQLCondition(sql: "NOT " + condition.sql, arguments: condition.arguments))
+        }
         if !excluded.isEmpty {
             let any = excluded.map { "(\($0.strict))" }.joined(separator: " OR ")
             parts.append(SQLCondition(sql: "f.id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)", arguments: [any]))
@@ -46,9 +50,13 @@ enum TextRanking {
         var content: Int64
         /// More is better.
         var score: Double
+        /// Whether every word was found.
+        var isWhole = true
     }
 
     private static let weights = "8.0, 4.0, 6.0, 4.0, 1.0"
+    /// The best score of pictures with some of the words, as a part of the least of those with all.
+    private static let belowAll = 0.999
 
     /// Contents that match, best first: those with every word, then, unless `strictly`, those with any.
     static func matches(
@@ -61,12 +69,11 @@ enum TextRanking {
             if stage > 1 && !found.isEmpty { break }
             if stage == 1 && expression == query.strict { continue }
             let minus = excluded.map { " NOT (\($0.strict))" }.joined()
-            let best = found.last?.score
-            for match in try matches("(\(expression))" + minus, condition, limit, database) where known.insert(match.content).inserted {
-                // The score must not rise where those with fewer words begin.
-                found.append(Match(content: match.content, score: best.map { min($0, match.score) } ?? match.score))
-                if found.count == limit { break }
-            }
+            let last = found.last?.score
+            let more = try matches("(\(expression))" + minus, condition, limit, database).filter { known.insert($0.content).inserted }
+            // Those with fewer words stay below those with all, and among themselves in order.
+            let scale = last.map { min(1, $0 * belowAll / max(more.first?.score ?? 0, .leastNormalMagnitude)) } ?? 1
+            found += more.prefix(limit - found.count).map { Match(content: $0.content, score: $0.score * scale, isWhole: stage == 0) }
         }
         return found
     }

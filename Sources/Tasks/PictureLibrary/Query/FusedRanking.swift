@@ -6,85 +6,92 @@ struct ScoredContent: Sendable, Equatable {
     var content: Int64
     var score = 0.0
     var similarity: Double?
-    var vectorRank: Int?
     var textScore: Double?
-    var textRank: Int?
-    var readRank: Int?
     /// The line that fits best.
     var readLine: String?
     var colorScore: Double?
-    var colorRank: Int?
+    /// Whether every word of a term stands in what is written about it or read in it.
+    var hasAllWords = false
+    /// In the order in which the rankings were added.
+    var shares: [RankingShare] = []
+
 }
 
 /// Collects rankings and puts them together.
 struct FusedRanking {
-    /// Entries taken of each ranking.
+    /// Entries taken of each ranking. Of words and text those that another ranking has found count beyond it, so that ties which end
+    /// there aren't decided by numbering.
     let limit: Int
     private var contents: [Int64: ScoredContent] = [:]
-    private var rankings: [(weight: Double, ids: [Int64])] = []
+    private var rankings: [[Int64]] = []
     /// What the score is where only one ranking takes part.
     private var own: [Int64: Double] = [:]
 
     init(limit: Int) { self.limit = limit }
 
-    private mutating func add(_ scored: [(Int64, Double)], weight: Double) {
-        rankings.append((weight, scored.map(\.0)))
-        own = Dictionary(scored, uniquingKeysWith: { first, _ in first })
-    }
-
     private mutating func change(_ id: Int64, _ body: (inout ScoredContent) -> Void) {
         body(&contents[id, default: ScoredContent(content: id)])
     }
 
-    mutating func add(vectors: [Hit], weight: Double) {
-        add(vectors.map { ($0.id, Double($0.score)) }, weight: weight)
-        for (place, hit) in vectors.enumerated() {
-            change(hit.id) {
-                $0.similarity = Double(hit.score)
-                $0.vectorRank = place + 1
+    /// - Parameter scored: Best first, each id once.
+    private mutating func add(
+        _ ranking: Ranking, _ scored: [(id: Int64, score: Double)], weight: Double, words: String? = nil, most: Int,
+        _ note: (inout ScoredContent, Int) -> Void
+    ) {
+        let ranks = RankFusion.ranks(scored.lazy.map { $0.score })
+        var ids: [Int64] = []
+        own = [:]
+        for (place, (id, score)) in scored.enumerated() where place < most || contents[id] != nil {
+            ids.append(id)
+            own[id] = score
+            let share = RankingShare(
+                ranking: ranking, words: words, rank: ranks[place], weight: weight,
+                share: RankFusion.share(rank: ranks[place], weight: weight))
+            change(id) { content in
+                content.shares.append(share)
+                note(&content, place)
             }
+        }
+        rankings.append(ids)
+    }
+
+    mutating func add(vectors: [Hit], weight: Double) {
+        add(.meaning, vectors.map { ($0.id, Double($0.score)) }, weight: weight, most: limit) { content, place in
+            content.similarity = Double(vectors[place].score)
         }
     }
 
-    mutating func add(text: [TextRanking.Match], weight: Double) {
-        add(text.map { ($0.content, $0.score) }, weight: weight)
-        for (place, match) in text.enumerated() {
-            change(match.content) {
-                $0.textScore = max($0.textScore ?? 0, match.score)
-                $0.textRank = min($0.textRank ?? .max, place + 1)
-            }
+    mutating func add(text: [TextRanking.Match], weight: Double, words: String) {
+        add(.words, text.map { ($0.content, $0.score) }, weight: weight, words: words, most: limit) { content, place in
+            content.textScore = max(content.textScore ?? 0, text[place].score)
+            if text[place].isWhole { content.hasAllWords = true }
         }
     }
 
     /// Text that was read in the pictures.
-    mutating func add(read: [ReadTextRanking.Match], weight: Double) {
-        add(read.map { ($0.content, $0.score) }, weight: weight)
-        for (place, match) in read.enumerated() {
-            change(match.content) { scored in
-                if place + 1 < scored.readRank ?? .max { (scored.readRank, scored.readLine) = (place + 1, match.line) }
-            }
+    mutating func add(read: [ReadTextRanking.Match], weight: Double, words: String) {
+        add(.text, read.map { ($0.content, $0.score) }, weight: weight, words: words, most: limit) { content, place in
+            let best = content.shares.filter { $0.ranking == .text }.map(\.rank).min()
+            content.hasAllWords = true
+            if content.readLine == nil || best == content.shares.last?.rank { content.readLine = read[place].line }
         }
     }
 
     /// - Parameter isOnly: Whether nothing else is asked for; else the colour lifts what the other rankings found.
-    mutating func add(colors: [(Int64, Double)], isOnly: Bool) {
-        let taken = isOnly ? Array(colors.prefix(limit)) : colors.filter { contents[$0.0] != nil }
-        add(taken, weight: 1)
-        for (place, (id, score)) in taken.enumerated() {
-            change(id) {
-                $0.colorScore = score
-                $0.colorRank = place + 1
-            }
+    mutating func add(colors: [(Int64, Double)], isOnly: Bool, weight: Double) {
+        let taken = isOnly ? colors : colors.filter { contents[$0.0] != nil }
+        add(.color, taken.map { ($0.0, $0.1) }, weight: weight, most: isOnly ? limit : .max) { content, place in
+            content.colorScore = taken[place].1
         }
     }
 
     mutating func add(unranked: [Int64]) {
-        rankings.append((1, unranked))
-        for id in unranked {
-            own[id] = 0
-            change(id) { _ in }
-        }
+        rankings.append(unranked)
+        for id in unranked { change(id) { _ in } }
     }
+
+    /// Whether a ranking takes part.
+    var isEmpty: Bool { rankings.isEmpty }
 
     /// Similarities of what only other rankings found.
     mutating func fillSimilarities(of vector: [Float], from index: any NearestNeighborIndex) throws(IndexError) {
@@ -106,19 +113,22 @@ struct FusedRanking {
         contents = contents.filter { kept.contains($0.key) }
     }
 
-    /// Best first, equal scores by smaller id.
+    /// Best first, equal scores by similarity, then by smaller id.
     func ordered() -> [ScoredContent] {
         if rankings.count == 1 {
-            return rankings[0].ids.compactMap { id in
-                var scored = contents[id]
-                scored?.score = own[id] ?? 0
+            return rankings[0].compactMap { id in
+                guard var scored = contents[id] else { return nil }
+                scored.score = own[id] ?? 0
+                if !scored.shares.isEmpty { scored.shares[0].share = scored.score }
                 return scored
             }
         }
-        return RankFusion.fuse(rankings).compactMap { id, score in
-            var scored = contents[id]
-            scored?.score = score
-            return scored
+        return contents.values.map { content in
+            var content = content
+            content.score = content.shares.reduce(0) { $0 + $1.share }
+            return content
+        }.sorted {
+            ($0.score, $0.similarity ?? -.infinity, $1.content) > ($1.score, $1.similarity ?? -.infinity, $0.content)
         }
     }
 }

@@ -4,6 +4,8 @@ import Imaging
 public struct QueryTerm: Sendable, Equatable {
     public enum Subject: Sendable, Equatable {
         case words(String)
+        /// Text that can be read in pictures, and nothing else that is known of them.
+        case readText(String)
         case picture(FilePath)
         /// A picture that was handed over, or a part of one.
         case pixels(Picture)
@@ -26,6 +28,7 @@ public struct QueryTerm: Sendable, Equatable {
 ///     a red bicycle                         the same: words with no sign between them belong together
 ///     "2: sunset" + beach.jpg - people      weights before a colon, pictures by their file, + and - as words of their own
 ///     "2: sunset + beach.jpg - people"      the same in one argument
+///     "text: exit + dog"                    words that can be read in pictures
 ///
 /// An argument that names a file is a picture. A sign counts only with white space on both sides, or before the argument.
 public enum QueryExpression {
@@ -117,16 +120,31 @@ public enum QueryExpression {
         private mutating func add(_ text: String) throws(LibraryError) {
             let (weight, rest) = isPicture(text) ? (nil, text) : try splitWeight(text)
             let picture = isPicture(rest)
-            if !picture, weight == nil, sign == nil, joins, case .words(let before) = terms.last?.subject {
-                terms[terms.count - 1].subject = .words(before + " " + rest)
+            let read = picture ? nil : readText(rest)
+            if !picture, read == nil, weight == nil, sign == nil, joins, let before = terms.last?.subject {
+                switch before {
+                case .words(let before): terms[terms.count - 1].subject = .words(before + " " + rest)
+                case .readText(let before): terms[terms.count - 1].subject = .readText(before.isEmpty ? rest : before + " " + rest)
+                default: break
+                }
                 return
             }
-            terms.append(QueryTerm(picture ? .picture(FilePath(rest)) : .words(rest), weight: (sign ?? 1) * (weight ?? 1)))
+            let subject = picture ? QueryTerm.Subject.picture(FilePath(rest)) : read.map { .readText($0) } ?? .words(rest)
+            terms.append(QueryTerm(subject, weight: (sign ?? 1) * (weight ?? 1)))
             joins = !picture
             sign = nil
         }
 
+        /// What follows `text:`.
+        private func readText(_ text: String) -> String? {
+            for prefix in ["text:", "text："] where text.lowercased().hasPrefix(prefix) {
+                return String(text.dropFirst(prefix.count).drop { $0.isWhitespace })
+            }
+            return nil
+        }
+
         func end() throws(LibraryError) {
+            if terms.contains(where: { $0.subject == .readText("") }) { throw .badQuery(reason: "nothing follows \"text:\"") }
             if sign != nil { throw .badQuery(reason: "nothing follows the last sign") }
         }
     }

@@ -12,6 +12,7 @@ enum ReadTextRanking {
 
     /// Trigrams know three characters and more.
     private static let shortestIndexed = 3
+    static let longestQuery = 1_000
     /// Lines that are looked at for one query.
     private static let mostLines = 100_000
 
@@ -32,7 +33,7 @@ enum ReadTextRanking {
 
     /// Best first: pictures with a line that has the whole text, then those whose lines have each of its words.
     static func matches(_ text: String, condition: CandidateCondition, limit: Int, _ database: Database) throws -> [Match] {
-        let whole = WordSplitting.folded(String(text.prefix(1_000)))
+        let whole = WordSplitting.folded(String(text.prefix(longestQuery)))
         guard !whole.isEmpty, try Bool.fetchOne(database, sql: "SELECT EXISTS (SELECT 1 FROM line)") == true else { return [] }
         let parts = WordSplitting.units(text).map { unit in
             switch unit {

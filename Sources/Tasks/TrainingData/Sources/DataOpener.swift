@@ -18,13 +18,15 @@ public struct DataOptions: Sendable, Equatable {
 
 /// Opens data sets by what they look like.
 public enum DataOpener {
-    /// - Parameter path: a folder (of pictures, of `.tar` shards, or with one `*_imgs.tsv`), a csv, tsv or jsonl table, several tables
-    ///   with a comma between them, a COCO `.json`, a `.npy`, a `.tar` or names of shards with braces.
+    /// - Parameter path: a folder (of pictures, of `.tar` or `.parquet` shards, or with one `*_imgs.tsv`), a csv, tsv or jsonl table,
+    ///   several tables with a comma between them, a COCO `.json`, a `.npy`, a `.tar`, a `.parquet` or names of shards with braces.
     public static func open(_ path: String, _ options: DataOptions = DataOptions()) throws(DataError) -> any SampleSource {
         guard !path.isEmpty else { throw DataError("data", "the name of a file or folder is expected, found nothing") }
         if FolderListing.isFolder(path) { return try folder(path, options) }
         let name = path.lowercased()
-        if WebDatasetSource.isShard(name) || name.contains("::") { return try WebDatasetSource(path: path, limits: options.limits) }
+        if WebDatasetSource.isShard(name) || name.contains("::") && !ParquetSource.isShard(name) {
+            return try WebDatasetSource(path: path, limits: options.limits)
+        }
         if name.hasSuffix("_imgs.tsv") {
             return try ChineseCLIPSource(pictures: path, language: options.language ?? "zh", limits: options.limits)
         }
@@ -33,7 +35,7 @@ public enum DataOpener {
                 path: path, pictures: options.root, split: options.split, language: options.language ?? "en", limits: options.limits)
         }
         if name.hasSuffix(".npy") { return try FeatureSource(path: path, limits: options.limits) }
-        if name.hasSuffix(".parquet") { throw parquet(path) }
+        if ParquetSource.isShard(name) { return try parquet(path, options) }
         return try table(path, options)
     }
 
@@ -48,7 +50,7 @@ public enum DataOpener {
         guard pictures.isEmpty else {
             throw DataError(path, "\(pictures.count) files end with _imgs.tsv: name the one to take, such as \(pictures[0])")
         }
-        if let name = names.first(where: { $0.hasSuffix(".parquet") }) { throw parquet(path + "/" + name) }
+        if names.contains(where: ParquetSource.isShard) { return try parquet(path, options) }
         return try FolderSource(path: path, layout: options.layout, limits: options.limits)
     }
 
@@ -58,16 +60,14 @@ public enum DataOpener {
             guard TableFormat(suffix: FileName.split(Array(table.path.utf8)).suffix) != nil else {
                 throw DataError(
                     table.path,
-                    "no such folder, and no format by this name: csv, tsv, jsonl, json (COCO), tar, tar.gz and npy are read")
+                    "no such folder, and no format by this name: csv, tsv, jsonl, json (COCO), tar, tar.gz, parquet and npy are read")
             }
         }
         return try TableSource(tables, columns: options.columns, root: options.root, limits: options.limits)
     }
 
-    private static func parquet(_ path: String) -> DataError {
-        DataError(
-            path,
-            "parquet isn't read; convert it with DuckDB: duckdb -c \"COPY (FROM '\(path)') TO '\(path.dropLast(8)).jsonl'\""
-                + " (pictures inside it: with img2dataset to WebDataset shards)")
+    private static func parquet(_ path: String, _ options: DataOptions) throws(DataError) -> ParquetSource {
+        try ParquetSource(
+            path: path, columns: options.columns, root: options.root, language: options.language, limits: options.limits)
     }
 }

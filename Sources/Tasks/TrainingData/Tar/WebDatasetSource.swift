@@ -14,27 +14,12 @@ public struct WebDatasetSource: ShardedSource {
     public init(path: String, limits: DataLimits = DataLimits()) throws(DataError) {
         self.path = path
         self.limits = limits
-        var shards: [String] = []
-        for part in path.components(separatedBy: "::") {
-            if FolderListing.isFolder(part) {
-                let names = try FolderListing.list(FilePath(part)).files.map { String(decoding: $0, as: UTF8.self) }
-                shards += names.filter(Self.isShard).map { FileName.resolve($0, in: part).description }
-            } else {
-                do throws(BraceExpansion.Problem) {
-                    shards += try BraceExpansion.expand(part)
-                } catch {
-                    throw DataError(part, error.text)
-                }
-            }
-        }
-        guard !shards.isEmpty else { throw DataError(path, "no .tar or .tar.gz in this folder") }
-        guard shards.count <= BraceExpansion.most else { throw DataError(path, "more than \(BraceExpansion.most) shards") }
+        shards = try ShardNames.find(path, "no .tar or .tar.gz in this folder", Self.isShard)
         var digest = Fingerprint()
         for shard in shards {
             digest.add(FileName.split(Array(shard.utf8)).stem.split(separator: UInt8(ascii: "/")).last ?? [])
             digest.add(try InputFile(shard).byteCount)
         }
-        self.shards = shards
         fingerprint = "webdataset-\(digest.text)"
     }
 

@@ -59,7 +59,7 @@ struct ClipRetrievalRoutes {
             }
             var search = SearchRequest()
             search.terms = [SearchRequest.Term(subject: try await Self.subject(reader, workshop))]
-            (search.limit, search.textWeight) = (limit, 0)
+            (search.limit, search.weights[.words], search.weights[.text]) = (limit, 0, 0)
             let (wanted, name, base) = (search, reader.raw("indice_name")?.string, Self.base(request))
             let words = try await workshop.vectors(of: wanted)
             return try await workshop.timed("search") {
