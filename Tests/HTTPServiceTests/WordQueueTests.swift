@@ -67,7 +67,9 @@ import Testing
     /// Vectors of another model aren't compared with the library's.
     @Test func wordsOfAnotherModelArentUsed() async throws {
         let fixture = try await ServiceFixture(pictures: 3), searcher = try fixture.service().workshop.desk.searcher()
-        let query = Query(terms: [QueryTerm(.words("picture number 1"))], limit: 3, textWeight: 0)
+        var weights = RankingWeights()
+        (weights[.words], weights[.text]) = (0, 0)
+        let query = Query(terms: [QueryTerm(.words("picture number 1"))], limit: 3, weights: weights)
         let plain = try searcher.search(query).hits, made = try #require(try searcher.vectors(of: ["picture number 1"]))
         let rows = try #require(try made.rows(["picture number 1"])), turned = rows.scaled(by: -1)
         let right = try searcher.search(query, words: made).hits

@@ -37,8 +37,10 @@ struct SearchRequest: Sendable {
     var weights = RankingWeights()
     var cutoff = Cutoff.off
 
-    /// What the text tower is to read.
-    var words: [String] { terms.compactMap { if case .words(let words) = $0.subject { words } else { nil } } }
+    /// What the text tower is to read: nothing where meaning doesn't count.
+    var words: [String] {
+        weights[.meaning] > 0 ? terms.compactMap { if case .words(let words) = $0.subject { words } else { nil } } : []
+    }
 
     static let parameters: [Route.Parameter] = [
         .init(
