@@ -21,14 +21,20 @@ import Testing
         func open() { semaphore.signal() }
     }
 
+    private final class Counter: Sendable {
+        private let value = Mutex(0)
+        var count: Int { value.withLock { $0 } }
+        func add() { value.withLock { $0 += 1 } }
+    }
+
     @Test func wordsThatWaitAreReadTogether() async throws {
         let fixture = try await ServiceFixture(pictures: 2), desk = try fixture.service().workshop.desk
-        let gate = await Gate(), queue = WordQueue(pool: gate.pool, waiting: 100), batches = Mutex(0)
+        let gate = await Gate(), queue = WordQueue(pool: gate.pool, waiting: 100), batches = Counter()
         let texts = ["a dog", "a red bicycle on the beach", "海边", "snow", "a dog", "two birds"]
         func ask(_ text: String) -> Task<WordVectors?, any Error> {
             Task {
                 try await queue.vectors([text]) {
-                    batches.withLock { $0 += 1 }
+                    batches.add()
                     return try desk.searcher()
                 }
             }
@@ -44,7 +50,7 @@ import Testing
             let alone = try #require(try desk.searcher().vectors(of: [text])?.rows([text])).floats()
             #expect(zip(together, alone).allSatisfy { abs($0 - $1) < 1e-4 }, "\(text)")
         }
-        #expect(batches.withLock { $0 } == 2)
+        #expect(batches.count == 2)
         let none = try await queue.vectors([]) { throw CancellationError() }
         #expect(none == nil)
     }
