@@ -39,8 +39,8 @@ import VectorIndex
         var random = RandomGenerator(seed: UInt64(size))
         let background = Self.background(&random)
         let counts = (0..<20).map { _ in Self.count(Self.normal(size, mean: 0.03, spread: 0.1, &random), background) }
-        // A share of 0.05 may be there by chance; none of 20 queries finds more than one.
-        #expect(counts.max()! <= 1 && counts.count { $0 == 0 } >= 16, "\(counts)")
+        // One query of twenty may find some by chance.
+        #expect(counts.max()! <= 3 && counts.count { $0 == 0 } >= 16, "\(counts)")
     }
 
     @Test(arguments: [(60, 3), (1_000, 20), (1_000, 300), (20_000, 5)]) func relatedPicturesStay(size: Int, related: Int) {
