@@ -59,9 +59,9 @@ struct BrowserPage: Sendable {
     func isTrue(_ expression: String) async throws -> Bool { try await evaluate("Boolean(\(expression))").bool ?? false }
     func texts(_ expression: String) async throws -> [String] { try await evaluate(expression).list?.compactMap(\.string) ?? [] }
 
-    /// Until a condition holds. Ten minutes are no measure of anything: by then nothing comes of it any more.
+    /// Until a condition holds. Three minutes are no measure of anything: by then nothing comes of it any more.
     func wait(_ condition: String, _ location: SourceLocation = #_sourceLocation) async throws {
-        let deadline = ContinuousClock.now + .seconds(600)
+        let deadline = ContinuousClock.now + .seconds(180)
         while ContinuousClock.now < deadline {
             // Between two pages there is nothing to ask.
             if (try? await isTrue(condition)) == true { return }

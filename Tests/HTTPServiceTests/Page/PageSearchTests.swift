@@ -17,7 +17,8 @@ extension PageTests {
             try await page.choose("2", in: "#weight_words")
             try await page.wait("location.search.includes('weight_words=2') && \(PageVisit.idle)")
             try await page.evaluate("document.querySelector('.tile[data-place=\"0\"] .open').click()")
-            try await page.wait("viewer.open && reasons.children.length === 1")
+            // That ranking, and all together.
+            try await page.wait("viewer.open && reasons.children.length === 2")
             let reasons = try await page.text("reasons.innerText")
             #expect(reasons.contains("Words about it") && reasons.contains("weight 2.00") && !reasons.contains("cosine"), "\(reasons)")
             try await page.press("Escape")
