@@ -55,7 +55,7 @@ extension PageTests {
             }
         ) { visit in
             let page = visit.page, said = "document.getElementById('cut-text').textContent"
-            try await page.wait("\(said) === 'What follows is no better than chance (similarity below 0.213).'")
+            try await page.wait("\(said) === 'The rest is no better than chance and left out (similarity below 0.213).'")
             try await page.evaluate("document.querySelector('#cut details').open = true")
             let how = try await page.text("document.getElementById('cut-how').textContent")
             #expect(how.contains("2,000 pictures") && how.contains("0.027") && how.contains("0.098") && how.contains("5 %"), "\(how)")

@@ -26,7 +26,7 @@ export const ENGLISH = {
   firstGroups: "The first {count} groups of pictures that look the same", noDuplicates: "No two pictures are that much alike", alike: "How much alike",
   alikeFrom: "{part} % and more", groupOf: "{count} pictures, at least {part} % alike", comparedPart: "The {compared} newest of {pictures} pictures were compared with all others.",
   clusteredPart: "Groups of {clustered} of {pictures} pictures, taken evenly.",
-  cutRest: "What follows is no better than chance (similarity below {similarity}).", cutAll: "Nothing here is better than chance (similarity below {similarity}).",
+  cutRest: "The rest is no better than chance and left out (similarity below {similarity}).", cutAll: "Nothing here is better than chance (similarity below {similarity}).",
   cutNothing: "Everything that was found is better than chance (similarity of {similarity} and more).", cutOff: "Pictures that are no better than chance are shown, too.",
   showAll: "Show all", cutAgain: "Only what is better than chance", cutHow: "How this is told",
   cutWhy: "To {sample} pictures of the library this search is {median} similar in the middle, and searches that have nothing to do with them scatter by {spread} around that. The line is drawn where, of what is shown, at most {part} % would be as similar by chance. Pictures whose title, tags or text hold every word are shown in any case.",
