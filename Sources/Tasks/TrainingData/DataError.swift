@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// What is wrong with a data set: the file, the line or member, the field, and what to do.
 public struct DataError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The file or folder as the caller named it; a member of an archive as `shard.tar/member`.
@@ -41,4 +43,9 @@ public struct DataProblems: Sendable, Equatable {
         count += others.count
         first.append(contentsOf: others.first.prefix(Self.kept - first.count))
     }
+}
+
+/// What a file's reader throws, as an error of its data set.
+func reading<Value>(_ file: String, _ body: () throws(CheckpointError) -> Value) throws(DataError) -> Value {
+    do throws(CheckpointError) { return try body() } catch { throw DataError(file, "\(error)".replacing("\(file): ", with: "")) }
 }

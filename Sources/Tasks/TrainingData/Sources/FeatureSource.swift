@@ -53,11 +53,7 @@ public struct FeatureSource: IndexedSource {
     }
 
     private static func array(_ path: String) throws(DataError) -> Tensor {
-        do throws(CheckpointError) {
-            return try NumpyFile(path: path).tensor()
-        } catch {
-            throw DataError(path, "\(error)".replacing("\(path): ", with: ""))
-        }
+        try reading(path) { () throws(CheckpointError) in try NumpyFile(path: path).tensor() }
     }
 
     private static func rows(_ file: String, _ count: Int, _ path: String, _ limits: DataLimits) throws(DataError) -> [String: Int] {

@@ -197,8 +197,3 @@ private struct ParquetRow: Sendable {
         DataError("\(file): row \(number)", field: column, text)
     }
 }
-
-/// What a file's reader throws, as an error of its data set.
-private func reading<Value>(_ file: String, _ body: () throws(CheckpointError) -> Value) throws(DataError) -> Value {
-    do throws(CheckpointError) { return try body() } catch { throw DataError(file, "\(error)".replacing("\(file): ", with: "")) }
-}
